@@ -1,0 +1,183 @@
+import { type Milliseconds, seconds } from '../base/duration.js';
+import { isPlainObject, isTruthy, parseBool, parseInteger, pythonText } from '../base/python-values.js';
+
+/** The three numbers that every member must agree on, in milliseconds. `loopWait + 2 * retryTimeout <= ttl` always holds. */
+export interface Timings {
+  readonly ttlMs: Milliseconds;
+  readonly loopWaitMs: Milliseconds;
+  readonly retryTimeoutMs: Milliseconds;
+}
+
+export interface StandbyCluster {
+  readonly host: string | undefined;
+  readonly port: string | undefined;
+  readonly primarySlotName: string | undefined;
+  readonly restoreCommand: string | undefined;
+  readonly archiveCleanupCommand: string | undefined;
+  readonly recoveryMinApplyDelay: string | undefined;
+  readonly createReplicaMethods: readonly string[];
+}
+
+/** The settings of `/config` on which decisions rest, parsed; invalid values take their defaults (ha.md §1.4). */
+export interface GlobalConfig extends Timings {
+  readonly isPaused: boolean;
+  readonly maximumLagOnFailover: number;
+  readonly checkTimeline: boolean;
+  readonly primaryStartTimeoutMs: Milliseconds;
+  /** undefined: no limit. */
+  readonly primaryStopTimeoutMs: Milliseconds | undefined;
+  readonly primaryRaceBackoffMs: Milliseconds;
+  readonly synchronousMode: 'off' | 'on' | 'quorum';
+  readonly synchronousModeStrict: boolean;
+  readonly synchronousNodeCount: number;
+  readonly maximumLagOnSyncnode: number;
+  readonly failsafeMode: boolean;
+  /** undefined unless the section names a host, a port or a restore command. */
+  readonly standbyCluster: StandbyCluster | undefined;
+  readonly maxTimelinesHistory: number;
+  readonly memberSlotsTtlMs: Milliseconds;
+  readonly permanentSlots: Readonly<Record<string, unknown>>;
+  readonly ignoreSlots: readonly Readonly<Record<string, unknown>>[];
+  readonly useSlots: boolean;
+}
+
+/** The floor of each timing and the sentences about what was changed. */
+export interface ClampedTimings {
+  readonly timings: Timings;
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Below 20 s a ttl is our extension (Patroni raises it): it must leave room by itself, else the Patroni minimum applies.
+ * Members of other implementations go on with 20 s for themselves, which only makes them slower to notice; see docs/low-ttl.md.
+ */
+export const PATRONI_MINIMUM = { ttl: 20, loopWait: 1, retryTimeout: 3 } as const;
+export const OUR_MINIMUM = { ttl: 5, loopWait: 1, retryTimeout: 2 } as const;
+
+/**
+ * Converts and adjusts `ttl`, `loop_wait` and `retry_timeout` (configuration.md §1.11, with our lower minimum for ttl).
+ * @returns undefined when one of them is not a number: the whole configuration is then refused.
+ */
+export function clampTimings(data: Readonly<Record<string, unknown>>): ClampedTimings | { readonly invalid: string } {
+  const read = (name: string, fallback: number): number | undefined =>
+    name in data ? parseInteger(typeof data[name] === 'number' ? Math.trunc(data[name]) : data[name]) : fallback;
+  let ttl = read('ttl', 30);
+  let loopWait = read('loop_wait', 10);
+  let retryTimeout = read('retry_timeout', 10);
+  for (const [name, value] of [
+    ['ttl', ttl],
+    ['loop_wait', loopWait],
+    ['retry_timeout', retryTimeout],
+  ] as const) {
+    if (value === undefined) return { invalid: `${name}: ${pythonText(data[name])} is not a whole number of seconds` };
+  }
+  if (ttl === undefined || loopWait === undefined || retryTimeout === undefined) return { invalid: 'ttl, loop_wait, retry_timeout' };
+
+  const warnings: string[] = [];
+  const isLowTtl =
+    ttl >= OUR_MINIMUM.ttl &&
+    ttl < PATRONI_MINIMUM.ttl &&
+    loopWait >= OUR_MINIMUM.loopWait &&
+    retryTimeout >= OUR_MINIMUM.retryTimeout &&
+    loopWait + 2 * retryTimeout <= ttl;
+  if (!isLowTtl) {
+    const raise = (name: string, value: number, minimum: number): number => {
+      if (value >= minimum) return value;
+      warnings.push(`${name}=${value} can't be smaller than ${minimum}, adjusting...`);
+      return minimum;
+    };
+    loopWait = raise('loop_wait', loopWait, PATRONI_MINIMUM.loopWait);
+    retryTimeout = raise('retry_timeout', retryTimeout, PATRONI_MINIMUM.retryTimeout);
+    ttl = raise('ttl', ttl, PATRONI_MINIMUM.ttl);
+    const rule = 'Violated the rule "loop_wait + 2*retry_timeout <= ttl", where ';
+    if (1 + 2 * retryTimeout > ttl) {
+      warnings.push(
+        `${rule}ttl=${ttl} and retry_timeout=${retryTimeout}. Adjusting loop_wait from ${loopWait} to 1 and retry_timeout to ${Math.floor((ttl - 1) / 2)}`,
+      );
+      loopWait = 1;
+      retryTimeout = Math.floor((ttl - 1) / 2);
+    } else if (loopWait + 2 * retryTimeout > ttl) {
+      warnings.push(
+        `${rule}ttl=${ttl} and retry_timeout=${retryTimeout}. Adjusting loop_wait from ${loopWait} to ${ttl - 2 * retryTimeout}`,
+      );
+      loopWait = ttl - 2 * retryTimeout;
+    }
+  }
+  return { timings: { ttlMs: seconds(ttl), loopWaitMs: seconds(loopWait), retryTimeoutMs: seconds(retryTimeout) }, warnings };
+}
+
+/**
+ * Parses the raw dynamic configuration.
+ * @returns the reason as text when it must be refused as a whole (a timing that is not a number).
+ */
+export function parseGlobalConfig(
+  data: Readonly<Record<string, unknown>>,
+): { readonly config: GlobalConfig; readonly warnings: readonly string[] } | { readonly invalid: string } {
+  const clamped = clampTimings(data);
+  if ('invalid' in clamped) return clamped;
+  const standbyCluster = parseStandbyCluster(data['standby_cluster']);
+  const synchronousMode = standbyCluster !== undefined ? 'off' : parseSynchronousMode(data['synchronous_mode']);
+  const strict = bool(data['synchronous_mode_strict']);
+  const stopTimeout = integer(timeoutSetting(data, 'primary_stop_timeout', 'master_stop_timeout'), 0);
+  const postgresql = isPlainObject(data['postgresql']) ? data['postgresql'] : {};
+  const config: GlobalConfig = {
+    ...clamped.timings,
+    isPaused: bool(data['pause']),
+    maximumLagOnFailover: integer(data['maximum_lag_on_failover'], 1_048_576),
+    checkTimeline: bool(data['check_timeline']),
+    primaryStartTimeoutMs: seconds(integer(timeoutSetting(data, 'primary_start_timeout', 'master_start_timeout'), 300)),
+    primaryStopTimeoutMs: stopTimeout > 0 && synchronousMode !== 'off' ? seconds(stopTimeout) : undefined,
+    primaryRaceBackoffMs: seconds(integer(data['primary_race_backoff'], 0)),
+    synchronousMode,
+    synchronousModeStrict: strict,
+    synchronousNodeCount: Math.max(integer(data['synchronous_node_count'], 1), strict ? 1 : 0),
+    maximumLagOnSyncnode: integer(data['maximum_lag_on_syncnode'], -1),
+    failsafeMode: bool(data['failsafe_mode']),
+    standbyCluster,
+    maxTimelinesHistory: integer(data['max_timelines_history'], 0),
+    memberSlotsTtlMs: seconds(parseInteger(data['member_slots_ttl'], 's') ?? 1800),
+    permanentSlots: firstObject(data['permanent_replication_slots'], data['permanent_slots'], data['slots']),
+    ignoreSlots: Array.isArray(data['ignore_slots']) ? data['ignore_slots'].filter(isPlainObject) : [],
+    useSlots: postgresql['use_slots'] === undefined ? true : bool(postgresql['use_slots']),
+  };
+  return { config, warnings: clamped.warnings };
+}
+
+function timeoutSetting(data: Readonly<Record<string, unknown>>, name: string, legacy: string): unknown {
+  return name in data ? data[name] : data[legacy];
+}
+
+function bool(value: unknown): boolean {
+  return value !== undefined && parseBool(value) === true;
+}
+
+function integer(value: unknown, fallback: number): number {
+  return value === undefined ? fallback : (parseInteger(value) ?? fallback);
+}
+
+function parseSynchronousMode(value: unknown): 'off' | 'on' | 'quorum' {
+  if (value === undefined) return 'off';
+  if (pythonText(value).toLowerCase() === 'quorum') return 'quorum';
+  return parseBool(value) === true ? 'on' : 'off';
+}
+
+function firstObject(...values: readonly unknown[]): Readonly<Record<string, unknown>> {
+  for (const value of values) if (isPlainObject(value) && Object.keys(value).length > 0) return value;
+  return {};
+}
+
+function parseStandbyCluster(value: unknown): StandbyCluster | undefined {
+  if (!isPlainObject(value)) return undefined;
+  if (!isTruthy(value['host']) && !isTruthy(value['port']) && !isTruthy(value['restore_command'])) return undefined;
+  const text = (name: string): string | undefined => (isTruthy(value[name]) ? pythonText(value[name]) : undefined);
+  const methods = value['create_replica_methods'];
+  return {
+    host: text('host'),
+    port: text('port'),
+    primarySlotName: text('primary_slot_name'),
+    restoreCommand: text('restore_command'),
+    archiveCleanupCommand: text('archive_cleanup_command'),
+    recoveryMinApplyDelay: text('recovery_min_apply_delay'),
+    createReplicaMethods: Array.isArray(methods) ? methods.map(pythonText) : [],
+  };
+}

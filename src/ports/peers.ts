@@ -1,0 +1,37 @@
+import type { Lsn } from '../base/lsn.js';
+import type { Tags } from '../cluster/tags.js';
+
+/** What another member's REST API says of its server (rest-api.md §12.1). */
+export type PeerStatus =
+  | { readonly kind: 'unreachable'; readonly error: string }
+  | {
+      readonly kind: 'answered';
+      readonly isInRecovery: boolean;
+      /** Received or replayed position; zero when not in recovery. */
+      readonly lsn: Lsn;
+      readonly timeline: number;
+      readonly tags: Tags;
+      readonly isWatchdogFailed: boolean;
+    };
+
+export interface FailsafePing {
+  readonly name: string;
+  readonly conn_url: string;
+  readonly api_url: string;
+  readonly slots?: Readonly<Record<string, Lsn>>;
+}
+
+/** Requests to the REST API of other members. Expected failures are values; each call is bounded by `timeoutMs`. */
+export interface Peers {
+  /** `GET` of a member's `api_url`, no retry. */
+  status(memberName: string, apiUrl: string, timeoutMs: number): Promise<PeerStatus>;
+  /** `POST /failsafe` with one repetition. `lsn` is the peer's position if it told one. */
+  failsafe(
+    memberName: string,
+    apiUrl: string,
+    ping: FailsafePing,
+    timeoutMs: number,
+  ): Promise<{ readonly accepted: boolean; readonly lsn: Lsn | undefined }>;
+  /** Whether anything answers `GET /liveness` there: a member of our name runs already. */
+  isAlive(apiUrl: string, timeoutMs: number): Promise<boolean>;
+}
