@@ -1,0 +1,135 @@
+import { isValidSystemId } from '../cluster/view.js';
+import type { Action, Decision } from './decision.js';
+import type { JobEnd } from './job.js';
+import { INITIAL_MEMORY, isBootstrapping, type Memory } from './memory.js';
+import { hasLock, isPrimary, type KnownObservation, type Observation, ownLsn } from './observation.js';
+import { armed } from './rewind.js';
+import { firstMatch, type Rule } from './rule.js';
+import { bootstrap } from './rules/bootstrap.js';
+import { busy } from './rules/busy.js';
+import { dataDirectory } from './rules/data-directory.js';
+import { dcsUnreachable } from './rules/dcs-unreachable.js';
+import { follower } from './rules/follower.js';
+import { holder } from './rules/holder.js';
+import { identity } from './rules/identity.js';
+import { race } from './rules/race.js';
+import { recovering } from './rules/recovering.js';
+import { starting } from './rules/starting.js';
+import { stopped } from './rules/stopped.js';
+import { withUpkeep } from './upkeep.js';
+
+/** One situation with its table. The first situation whose table has a matching row decides. */
+interface Situation {
+  readonly name: string;
+  readonly applies: (o: KnownObservation, memory: Memory) => boolean;
+  readonly table: readonly Rule<KnownObservation>[];
+}
+
+/** In the order of ha.md §4.2. */
+export const SITUATIONS: readonly Situation[] = [
+  { name: 'busy', applies: (o) => o.job !== undefined, table: busy },
+  { name: 'starting', applies: () => true, table: starting },
+  { name: 'bootstrap', applies: (_, memory) => isBootstrapping(memory), table: bootstrap },
+  { name: 'recovering', applies: () => true, table: recovering },
+  { name: 'data-directory', applies: () => true, table: dataDirectory },
+  { name: 'identity', applies: () => true, table: identity },
+  { name: 'stopped', applies: () => true, table: stopped },
+  { name: 'race', applies: (o) => o.cluster.view.leader === undefined, table: race },
+  { name: 'holder', applies: (o) => hasLock(o), table: holder },
+  { name: 'follower', applies: () => true, table: follower },
+];
+
+export const DCS_UNREACHABLE = dcsUnreachable;
+
+/**
+ * Decides what this member does now: a pure function of what it sees and remembers.
+ * A decision that is not final asks for facts or changes something first; the caller executes it and decides again.
+ */
+export function decide(observation: Observation, memory: Memory): Decision {
+  return withUpkeep(withArmedCheck(decideRound(observation, memory), observation), observation);
+}
+
+/** Every demotion makes the comparison with the next leader due: this server may have what that one never got. */
+function withArmedCheck(decision: Decision, observation: Observation): Decision {
+  const isDemotion = decision.actions.some((action) => action.kind === 'start-job' && action.job.kind === 'demote');
+  return isDemotion ? { ...decision, memory: { ...decision.memory, rewind: armed(decision.memory, observation) } } : decision;
+}
+
+function decideRound(observation: Observation, memory: Memory): Decision {
+  const known = withView(observation);
+  const remembered = absorb(memory, observation, known);
+  if (known === undefined) return firstMatch(DCS_UNREACHABLE, observation, remembered) ?? impossible(remembered);
+  const repair = repairs(known, remembered);
+  if (repair !== undefined) return repair;
+  for (const { applies, table } of SITUATIONS) {
+    const decision = applies(known, remembered) ? firstMatch(table, known, remembered) : undefined;
+    if (decision !== undefined) return decision;
+  }
+  return impossible(remembered);
+}
+
+function withView(o: Observation): KnownObservation | undefined {
+  return o.cluster.kind === 'known' ? { ...o, cluster: o.cluster } : undefined;
+}
+
+function impossible(memory: Memory): Decision {
+  return { rule: 'none', reason: 'no rule matches: please report it as a bug', isFinal: true, actions: [], memory };
+}
+
+/** What the leader repairs before anything else: keys that somebody deleted (ha.md §4.1 P5, P6). */
+function repairs(o: KnownObservation, memory: Memory): Decision | undefined {
+  const { view } = o.cluster;
+  if (!hasLock(o) || o.job !== undefined || o.facts.isReloaded === true || isBootstrapping(memory)) return undefined;
+  const actions: Action[] = [];
+  const { systemId } = o.postgres;
+  if (!isValidSystemId(view.initialize) && isValidSystemId(systemId) && o.facts.isInitializeWritten === undefined) {
+    actions.push({ kind: 'write-initialize', mode: view.initialize === undefined ? 'create' : 'overwrite', value: systemId });
+  }
+  if (view.config === undefined || !view.config.isValid || Object.keys(view.config.data).length === 0)
+    actions.push({ kind: 'write-config' });
+  if (actions.length === 0) return undefined;
+  return { rule: 'prologue/repair-keys', reason: '', isFinal: false, actions: [...actions, { kind: 'reload-view' }], memory };
+}
+
+/** Takes what happened since the last cycle into the memory. */
+function absorb(memory: Memory, o: Observation, known: KnownObservation | undefined): Memory {
+  let next = o.endedJobs.reduce(afterJob, memory);
+  if (o.config.isPaused) next = { ...next, wasPaused: true, startTimeoutMs: undefined };
+  else if (next.wasPaused) next = { ...next, wasPaused: false, rewind: INITIAL_MEMORY.rewind };
+  if (known?.cluster.view.leader !== undefined && next.raceBackoffStartedAt !== undefined)
+    next = { ...next, raceBackoffStartedAt: undefined };
+  if (isPrimary(o) && o.firstCheckpoint === 'done' && next.rewind !== 'check' && next.rewind !== 'need' && next.rewind !== 'checkpoint') {
+    next = { ...next, rewind: 'checkpoint' };
+  }
+  const lsn = ownLsn(o);
+  if (lsn !== undefined && lsn !== next.lastLsn && Object.keys(o.facts).length === 0)
+    next = { ...next, previousLsn: next.lastLsn, lastLsn: lsn };
+  return next;
+}
+
+/** A data directory that was removed after a failed rewind is cloned anew, without any history to compare. */
+const REWIND_AFTER = { done: 'success', failed: 'failed', removed: 'initial' } as const;
+
+function afterJob(memory: Memory, end: JobEnd): Memory {
+  switch (end.kind) {
+    case 'promote':
+      return { ...memory, isPrePromoteFailed: end.outcome === 'pre-promote-failed' };
+    case 'rewind':
+      return end.outcome === 'not-now' ? memory : { ...memory, rewind: REWIND_AFTER[end.outcome] };
+    case 'bootstrap':
+      return { ...memory, bootstrap: end.outcome === 'started' ? 'initialised' : 'failed' };
+    case 'post-bootstrap':
+      return { ...memory, bootstrap: end.outcome === 'done' ? 'post-bootstrap-done' : 'failed' };
+    case 'clone':
+    case 'reinitialize':
+    case 'reinitialize-diverged':
+      return { ...memory, rewind: 'initial' };
+    case 'demote':
+    case 'start-primary':
+    case 'start-standby':
+    case 'restart-standby':
+    case 'restart':
+    case 'crash-recovery':
+      return memory;
+  }
+}

@@ -1,0 +1,72 @@
+import type { Milliseconds } from '../base/duration.js';
+import type { Upstream } from '../ports/postgres.js';
+
+/**
+ * How a primary is taken down (ha.md §11). `graceful`: somebody takes over; `immediate`: the key is released after the
+ * stop; `immediate-nolock`: the key is not ours any more; `offline`: the store can't be reached.
+ */
+export type DemoteMode = 'graceful' | 'immediate' | 'immediate-nolock' | 'offline';
+
+/** Long work on the server. One at a time; the cycle goes on, and keeps the lock, while it runs (ha.md §22). */
+export type Job =
+  | { readonly kind: 'promote' }
+  | { readonly kind: 'demote'; readonly mode: DemoteMode; readonly request: 'switchover' | 'manual failover' | undefined }
+  | { readonly kind: 'start-primary'; readonly timeoutMs: Milliseconds }
+  | {
+      readonly kind: 'start-standby';
+      readonly upstream: Upstream | undefined;
+      readonly role: 'replica' | 'standby_leader';
+      readonly timeoutMs: Milliseconds | undefined;
+    }
+  | { readonly kind: 'restart-standby'; readonly upstream: Upstream | undefined; readonly role: 'replica' | 'standby_leader' }
+  | { readonly kind: 'restart'; readonly timeoutMs: Milliseconds }
+  | { readonly kind: 'crash-recovery' }
+  | { readonly kind: 'rewind'; readonly leader: Upstream }
+  | { readonly kind: 'reinitialize-diverged'; readonly leader: Upstream }
+  | { readonly kind: 'reinitialize'; readonly fromLeader: boolean }
+  | { readonly kind: 'clone'; readonly source: Upstream | undefined; readonly description: string }
+  | { readonly kind: 'bootstrap' }
+  | { readonly kind: 'post-bootstrap' };
+
+/** What ended and how. It is part of the next observation, once. */
+export type JobEnd =
+  | { readonly kind: 'promote'; readonly outcome: 'promoted' | 'requested' | 'failed' | 'pre-promote-failed' | 'cancelled' }
+  | { readonly kind: 'rewind'; readonly outcome: 'done' | 'failed' | 'not-now' | 'removed' }
+  | { readonly kind: 'bootstrap'; readonly outcome: 'started' | 'failed' }
+  | { readonly kind: 'post-bootstrap'; readonly outcome: 'done' | 'failed' }
+  | { readonly kind: 'clone' | 'reinitialize' | 'reinitialize-diverged' }
+  | { readonly kind: 'demote' | 'start-primary' | 'start-standby' | 'restart-standby' | 'restart' | 'crash-recovery' };
+
+/** The name of a job in the sentences of cycles and in refusals, as operators know it (ha.md §22.1). */
+export function jobName(job: Job): string {
+  switch (job.kind) {
+    case 'demote':
+      return job.request === undefined ? `demoting self (${job.mode})` : `${job.request}: demote`;
+    case 'start-primary':
+      return 'starting primary after failure';
+    case 'start-standby':
+      return 'restarting after failure';
+    case 'restart-standby':
+      return 'changing primary_conninfo and restarting';
+    case 'crash-recovery':
+      return 'doing crash recovery in a single user mode';
+    case 'rewind':
+      return `running pg_rewind from ${job.leader.name}`;
+    case 'reinitialize-diverged':
+      return 'reinitializing due to diverged timelines';
+    case 'clone':
+      return `bootstrap ${job.description}`;
+    case 'post-bootstrap':
+      return 'post_bootstrap';
+    case 'promote':
+    case 'restart':
+    case 'reinitialize':
+    case 'bootstrap':
+      return job.kind;
+  }
+}
+
+/** Jobs that bring a primary down for safety: nothing may interrupt them, not even the loss of the lock. */
+export function isFencing(job: Job): boolean {
+  return job.kind === 'demote' && job.mode !== 'graceful';
+}

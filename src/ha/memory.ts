@@ -1,0 +1,61 @@
+import type { Milliseconds } from '../base/duration.js';
+import type { Lsn } from '../base/lsn.js';
+
+/** Whether this server's history still fits the leader's (ha.md §14.1). */
+export type RewindState = 'initial' | 'checkpoint' | 'check' | 'need' | 'not-need' | 'success' | 'failed';
+
+/** What outlives a cycle. A decision returns its successor; nothing else changes it. */
+export interface Memory {
+  readonly wasPaused: boolean;
+  /** A (re)start was ordered and its end is to be judged. */
+  readonly isRecovering: boolean;
+  /** When single-user recovery was ordered in this episode; undefined: not yet. */
+  readonly crashRecoveryStartedAt: Milliseconds | undefined;
+  /** Time-out of a restart that an operator gave. */
+  readonly startTimeoutMs: Milliseconds | undefined;
+  /** Own last published position, and the one of the cycle before. */
+  readonly lastLsn: Lsn | undefined;
+  readonly previousLsn: Lsn | undefined;
+  /** Own timeline as a standby, as last found. */
+  readonly lastTimeline: number | undefined;
+  readonly raceBackoffStartedAt: Milliseconds | undefined;
+  /** When the key was given up because pre_promote failed. */
+  readonly releasedKeyAt: Milliseconds | undefined;
+  readonly isPrePromoteFailed: boolean;
+  readonly rewind: RewindState;
+  /** This member initialises the cluster. */
+  readonly bootstrap: 'none' | 'initialising' | 'initialised' | 'post-bootstrap-done' | 'failed';
+  /** When the switchover or restart that is waited for was last announced in the log. */
+  readonly announcedSchedule: string | undefined;
+  /** Non-racers let others go first; until when. */
+  readonly yieldUntil: Milliseconds | undefined;
+}
+
+export const INITIAL_MEMORY: Memory = {
+  wasPaused: false,
+  isRecovering: false,
+  crashRecoveryStartedAt: undefined,
+  startTimeoutMs: undefined,
+  lastLsn: undefined,
+  previousLsn: undefined,
+  lastTimeline: undefined,
+  raceBackoffStartedAt: undefined,
+  releasedKeyAt: undefined,
+  isPrePromoteFailed: false,
+  rewind: 'initial',
+  bootstrap: 'none',
+  announcedSchedule: undefined,
+  yieldUntil: undefined,
+};
+
+export function isRewindPending(memory: Memory): boolean {
+  return memory.rewind === 'check' || memory.rewind === 'need';
+}
+
+export function isRewindExecuted(memory: Memory): boolean {
+  return memory.rewind === 'success' || memory.rewind === 'failed';
+}
+
+export function isBootstrapping(memory: Memory): boolean {
+  return memory.bootstrap !== 'none';
+}

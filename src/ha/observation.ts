@@ -1,0 +1,90 @@
+import type { Milliseconds } from '../base/duration.js';
+import type { Lsn } from '../base/lsn.js';
+import type { GlobalConfig } from '../cluster/dynamic-config.js';
+import type { MemberTraits } from '../cluster/tags.js';
+import type { ClusterView } from '../cluster/view.js';
+import type { PeerStatus } from '../ports/peers.js';
+import type { ControlData, LeaderTimelines, LocalPosition, PostgresObservation } from '../ports/postgres.js';
+import type { Job, JobEnd } from './job.js';
+
+/** Local settings on which decisions rest. */
+export interface LocalPolicy {
+  readonly traits: MemberTraits;
+  readonly usePgRewind: boolean;
+  readonly removeOnRewindFailure: boolean;
+  readonly removeOnDivergedTimelines: boolean;
+  readonly hasBootstrapSection: boolean;
+  /** A replica method works without a leader. */
+  readonly hasLeaderlessMethod: boolean;
+}
+
+/**
+ * What was found out in this cycle, because a rule asked for it. Absent: nobody asked yet. A failed store operation is
+ * no fact: it makes the cluster `unavailable`.
+ */
+export interface Facts {
+  readonly lock?: 'renewed' | 'lost';
+  readonly acquire?: 'acquired' | 'held-by-other';
+  readonly isWatchdogActive?: boolean;
+  readonly peers?: ReadonlyMap<string, PeerStatus>;
+  readonly controlData?: ControlData | 'unreadable';
+  readonly canRewind?: boolean;
+  readonly canSkipSingleUserRecovery?: boolean;
+  readonly localPosition?: LocalPosition | 'unknown';
+  readonly leaderTimelines?: LeaderTimelines;
+  readonly checkpointRecordEnd?: Lsn | 'unknown';
+  readonly recovery?: { readonly change: boolean; readonly restart: boolean };
+  readonly replicaTimeline?: number | 'unknown';
+  /** History file of the timeline after the leader's (standby cluster). */
+  readonly isInitializeWritten?: boolean;
+  /** The view was read again after our own change. */
+  readonly isReloaded?: boolean;
+  readonly isSyncPrepared?: boolean;
+}
+
+/** Everything that a decision may rest on, as plain readonly data. `now` is the only time. */
+export interface Observation {
+  readonly now: Milliseconds;
+  /** Epoch milliseconds, for schedules and texts only. */
+  readonly wallNow: number;
+  readonly me: string;
+  readonly config: GlobalConfig;
+  readonly policy: LocalPolicy;
+  readonly cluster: { readonly kind: 'known'; readonly view: ClusterView } | { readonly kind: 'unavailable'; readonly error: string };
+  /** The last view that had a leader. */
+  readonly oldView: ClusterView | undefined;
+  readonly postgres: PostgresObservation;
+  readonly job: { readonly job: Job; readonly startedAt: Milliseconds; readonly isPrePromoteOpen: boolean } | undefined;
+  /** Jobs that ended since the cycle before. */
+  readonly endedJobs: readonly JobEnd[];
+  /** `needsActivation`: configured, and not armed yet. */
+  readonly watchdog: { readonly needsActivation: boolean; readonly isHealthy: boolean };
+  /** The first checkpoint on the timeline that this server was promoted to. Until it is done nobody may rewind from it. */
+  readonly firstCheckpoint: 'unknown' | 'running' | 'done';
+  /** Own lease by own clock, judged from the start of the last successful renewal. */
+  readonly isLeaseValid: boolean;
+  readonly facts: Facts;
+}
+
+/** A rule that needs the view is only evaluated when there is one. */
+export type KnownObservation = Observation & { readonly cluster: { readonly kind: 'known'; readonly view: ClusterView } };
+
+/** The server is writable, or must be taken for it when it does not answer (ha.md §1.2 «RISK»). */
+export function isPrimary(o: Observation): boolean {
+  const { status, isProcessRunning, role } = o.postgres;
+  if (!isProcessRunning) return false;
+  if (status.kind === 'known') return !status.value.isInRecovery;
+  return role === 'primary' || role === 'promoted';
+}
+
+/** Position to compare with others: flushed on a primary, received or replayed on a standby. */
+export function ownLsn(o: Observation): Lsn | undefined {
+  if (o.postgres.status.kind !== 'known') return undefined;
+  const { isInRecovery, walLsn, receiveLsn, replayLsn } = o.postgres.status.value;
+  if (!isInRecovery) return walLsn;
+  return receiveLsn > replayLsn ? receiveLsn : replayLsn;
+}
+
+export function hasLock(o: KnownObservation): boolean {
+  return o.cluster.view.leader?.name === o.me;
+}

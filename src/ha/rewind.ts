@@ -1,0 +1,83 @@
+import { formatLsn } from '../base/lsn.js';
+import type { HistoryLine } from '../cluster/history.js';
+import { roleOf } from '../cluster/member.js';
+import type { LeaderTimelines, LocalPosition, Upstream } from '../ports/postgres.js';
+import { type Action, log, type Question } from './decision.js';
+import type { Memory, RewindState } from './memory.js';
+import type { KnownObservation, Observation } from './observation.js';
+import { leaderUpstream } from './upstream.js';
+
+/** Outcome of comparing this server's history with the leader's (ha.md §14.3). */
+export type Divergence =
+  | { readonly kind: 'ask'; readonly questions: readonly Question[] }
+  /** Nothing can be said this time; the check stays due. `why` only where waiting is worth a line. */
+  | { readonly kind: 'undecided'; readonly log: readonly Action[] }
+  | { readonly kind: 'decided'; readonly isNeeded: boolean; readonly log: readonly Action[] };
+
+/**
+ * Arms the comparison, if there is a remedy for what it may find (ha.md §14.1). A need once found stays.
+ * The facts that are asked for are `canRewind`.
+ */
+export function armed(memory: Memory, o: Observation): RewindState {
+  if (memory.rewind === 'need') return 'need';
+  return o.policy.usePgRewind || o.policy.removeOnDivergedTimelines ? 'check' : memory.rewind;
+}
+
+/** A pending comparison or rewind that the settings allow to be carried out. */
+export function canActOnDivergence(o: KnownObservation, memory: Memory): boolean {
+  return (memory.rewind === 'check' || memory.rewind === 'need') && (o.policy.usePgRewind || o.policy.removeOnDivergedTimelines);
+}
+
+/** Compares with the leader, asking for one fact after the other. Only to be called while the state is `check`. */
+export function checkDivergence(o: KnownObservation): Divergence {
+  const leader = leaderUpstream(o);
+  const undecided: Divergence = { kind: 'undecided', log: [] };
+  if (leader === undefined || leader.connUrl === undefined) return undecided;
+  const published = o.cluster.view.leader?.member;
+  if (leader.kind === 'member' && (published === undefined || roleOf(published) !== 'primary')) return undecided;
+
+  const { localPosition: local, leaderTimelines: timelines } = o.facts;
+  if (local === undefined) return { kind: 'ask', questions: [{ kind: 'read-local-position' }] };
+  if (local === 'unknown') return undecided;
+  if (timelines === undefined) return { kind: 'ask', questions: [{ kind: 'read-leader-timelines', leader }] };
+  return compare(o, leader, local, timelines);
+}
+
+function compare(o: KnownObservation, leader: Upstream, local: LocalPosition, timelines: LeaderTimelines): Divergence {
+  const lines = [log('info', `Local timeline=${local.timeline} lsn=${formatLsn(local.lsn)}`)];
+  if (timelines.kind === 'unreachable') {
+    return { kind: 'undecided', log: [...lines, log('warning', `Can not compare timelines with ${leader.name}: ${timelines.error}`)] };
+  }
+  if (timelines.kind === 'in-recovery') {
+    return { kind: 'undecided', log: [...lines, log('info', "Leader is still in_recovery and therefore can't be used for rewind")] };
+  }
+  lines.push(log('info', `primary_timeline=${timelines.timeline}`));
+  const decided = (isNeeded: boolean): Divergence => ({ kind: 'decided', isNeeded, log: lines });
+  if (local.timeline > timelines.timeline) return decided(true);
+  if (local.timeline === timelines.timeline) return decided(false);
+  const fork = forkOf(timelines.history, local.timeline);
+  if (timelines.history.length === 0) return decided(false);
+  if (fork === undefined) return decided(true);
+  lines.push(
+    log(
+      'info',
+      `primary: history=${timelines.history.map((line) => `${line.timeline}\t${formatLsn(line.lsn)}\t${line.reason}`).join(', ')}`,
+    ),
+  );
+  if (local.isInRecovery) return decided(local.lsn > fork.lsn);
+  if (local.lsn >= fork.lsn) return decided(true);
+  const end = o.facts.checkpointRecordEnd;
+  if (end === undefined)
+    return { kind: 'ask', questions: [{ kind: 'read-checkpoint-record-end', timeline: local.timeline, lsn: local.lsn }] };
+  // A clean shutdown whose checkpoint ends exactly where the leader forked has no surplus; everything else has.
+  return decided(end === 'unknown' || end !== fork.lsn);
+}
+
+/** The line by which the leader's history left `timeline`; undefined when it never was on it. */
+function forkOf(history: readonly HistoryLine[], timeline: number): HistoryLine | undefined {
+  for (const line of history) {
+    if (line.timeline === timeline) return line;
+    if (line.timeline > timeline) return undefined;
+  }
+  return undefined;
+}

@@ -1,0 +1,124 @@
+import { seconds } from '../../base/duration.js';
+import type { Upstream } from '../../ports/postgres.js';
+import type { Action } from '../decision.js';
+import { hasLock, type KnownObservation } from '../observation.js';
+import { ask, conclude, type Rule, rule } from '../rule.js';
+import { cloneSources, memberUpstream, remoteMember } from '../upstream.js';
+
+const isEmpty = (o: KnownObservation): boolean => o.postgres.dataDirectory.kind === 'empty';
+
+/** A server without its directory is stopped at once; nothing that it answers can be trusted. */
+function withoutDirectory(o: KnownObservation): readonly Action[] {
+  const actions: Action[] = [];
+  if (o.postgres.isProcessRunning) actions.push({ kind: 'stop-server', mode: 'immediate', timeoutMs: o.config.retryTimeoutMs });
+  if (o.postgres.role !== 'uninitialized') actions.push({ kind: 'set-role', role: 'uninitialized' });
+  actions.push({ kind: 'disarm-watchdog' });
+  return actions;
+}
+
+/** From whom a new copy is made: the first of the suitable replicas by a turn of the clock, else the leader. */
+function cloneSource(o: KnownObservation): { readonly source: Upstream; readonly description: string } | undefined {
+  const { view } = o.cluster;
+  if (view.leader === undefined || view.leader.name === o.me) return undefined;
+  const replicas = cloneSources(view, o.me);
+  const replica = replicas[Math.floor(o.now) % Math.max(replicas.length, 1)];
+  const member = replica ?? view.leader.member;
+  const upstream = memberUpstream(o, member);
+  if (upstream.connUrl === undefined) return undefined;
+  const remote = remoteMember(o);
+  const source =
+    remote?.createReplicaMethods === undefined
+      ? upstream
+      : { ...upstream, kind: 'remote' as const, createReplicaMethods: remote.createReplicaMethods };
+  return { source, description: replica === undefined ? `from leader '${member.name}'` : `from replica '${member.name}'` };
+}
+
+/** There is no data, or nobody can get at it (ha.md §13.1). */
+export const dataDirectory: readonly Rule<KnownObservation>[] = [
+  rule({
+    id: 'data-directory/holder-is-empty',
+    why: 'A leader without data leads nobody.',
+    match: (o) => isEmpty(o) && hasLock(o),
+    decide: (_, o) =>
+      conclude('released leader key voluntarily as data dir empty and currently leader', [
+        ...withoutDirectory(o),
+        { kind: 'release-lock', lastLsn: undefined, publish: true },
+      ]),
+  }),
+  rule({
+    id: 'data-directory/holder-is-inaccessible',
+    why: 'A leader that can’t read its data leads nobody.',
+    match: (o) => o.postgres.dataDirectory.kind === 'inaccessible' && hasLock(o),
+    decide: (_, o) =>
+      conclude('released leader key voluntarily as data dir not accessible and currently leader', [
+        ...withoutDirectory(o),
+        { kind: 'release-lock', lastLsn: undefined, publish: true },
+      ]),
+  }),
+  rule({
+    id: 'data-directory/inaccessible',
+    why: 'Nothing can be done without the directory.',
+    match: (o) => (o.postgres.dataDirectory.kind === 'inaccessible' ? o.postgres.dataDirectory : undefined),
+    decide: ({ error }, o) => conclude(`data directory is not accessible: ${error}`, withoutDirectory(o)),
+  }),
+  rule({
+    id: 'data-directory/paused',
+    why: 'In maintenance mode nothing is created.',
+    match: (o) => isEmpty(o) && o.config.isPaused,
+    decide: (_, o) => conclude('running with empty data directory', withoutDirectory(o)),
+  }),
+  rule({
+    id: 'data-directory/race-to-initialise',
+    why: 'Only the creator of the initialize key bootstraps: one system identifier a cluster.',
+    match: (o) => {
+      const { view } = o.cluster;
+      const isVirgin =
+        isEmpty(o) && view.leader === undefined && (view.initialize === undefined || o.facts.isInitializeWritten !== undefined);
+      return isVirgin && !o.policy.traits.nofailover && o.policy.hasBootstrapSection;
+    },
+    decide: (_, o) => {
+      if (o.facts.isInitializeWritten === undefined) return ask({ kind: 'write-initialize', mode: 'create', value: '' });
+      if (!o.facts.isInitializeWritten) return conclude('failed to acquire initialize lock', withoutDirectory(o));
+      const sentence =
+        o.config.standbyCluster === undefined ? 'trying to bootstrap a new cluster' : 'trying to bootstrap a new standby leader';
+      return conclude(sentence, [...withoutDirectory(o), { kind: 'start-job', job: { kind: 'bootstrap' } }], {
+        remember: { bootstrap: 'initialising' },
+      });
+    },
+  }),
+  rule({
+    id: 'data-directory/clone',
+    why: 'A member without data becomes a copy of the cluster.',
+    match: (o) => (isEmpty(o) ? cloneSource(o) : undefined),
+    decide: ({ source, description }, o) =>
+      conclude(
+        `trying to bootstrap ${description}`,
+        [...withoutDirectory(o), { kind: 'start-job', job: { kind: 'clone', source, description } }],
+        {
+          remember: { rewind: 'initial' },
+        },
+      ),
+  }),
+  rule({
+    id: 'data-directory/clone-without-leader',
+    why: 'A backup tool may know how to begin before there is a leader.',
+    match: (o) => isEmpty(o) && o.cluster.view.leader === undefined && o.policy.hasLeaderlessMethod && o.cluster.view.initialize !== '',
+    decide: (_, o) =>
+      conclude('trying to bootstrap (without leader)', [
+        ...withoutDirectory(o),
+        { kind: 'start-job', job: { kind: 'clone', source: undefined, description: '(without leader)' } },
+      ]),
+  }),
+  rule({
+    id: 'data-directory/wait-for-leader',
+    why: 'Somebody else has to be first.',
+    match: (o) => isEmpty(o),
+    decide: (_, o) =>
+      conclude(`waiting for ${o.config.standbyCluster === undefined ? 'leader' : 'standby_leader'} to bootstrap`, withoutDirectory(o), {
+        wakeOnMembers: true,
+      }),
+  }),
+];
+
+/** How long a stop may take before a directory is given up or replaced. */
+export const GIVE_UP_STOP_MS = seconds(10);

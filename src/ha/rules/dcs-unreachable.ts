@@ -1,0 +1,36 @@
+import { isFencing } from '../job.js';
+import { isPrimary, type Observation } from '../observation.js';
+import { conclude, type Rule, rule } from '../rule.js';
+
+/** The store gave no trustworthy answer (ha.md §4.4). Nothing is published in such a cycle. */
+export const dcsUnreachable: readonly Rule[] = [
+  rule({
+    id: 'dcs-unreachable/paused',
+    why: 'In maintenance mode nothing is stopped on the word of a store that does not answer.',
+    match: (o) => o.config.isPaused,
+    decide: () => conclude('DCS is not accessible'),
+  }),
+  rule({
+    id: 'dcs-unreachable/already-fencing',
+    why: 'The server is being taken down already.',
+    match: (o) => o.job !== undefined && isFencing(o.job.job),
+    decide: () => conclude('DCS is not accessible'),
+  }),
+  rule({
+    id: 'dcs-unreachable/primary',
+    why: 'A primary that cannot confirm its lock may be the second one soon: stop before the lease ends.',
+    match: (o: Observation) => isPrimary(o),
+    decide: () =>
+      conclude('demoted self because DCS is not accessible and I was a leader', [
+        { kind: 'log', level: 'info', message: 'demoting self because DCS is not accessible and I was a leader' },
+        { kind: 'cancel-job' },
+        { kind: 'start-job', job: { kind: 'demote', mode: 'offline', request: undefined } },
+      ]),
+  }),
+  rule({
+    id: 'dcs-unreachable/standby',
+    why: 'A standby goes on replicating; it can neither gain nor lose anything by acting.',
+    match: () => true,
+    decide: () => conclude('DCS is not accessible'),
+  }),
+];

@@ -1,0 +1,93 @@
+import { log } from '../decision.js';
+import type { KnownObservation } from '../observation.js';
+import { canActOnDivergence, checkDivergence } from '../rewind.js';
+import { ask, conclude, type Rule, rule } from '../rule.js';
+import { leaderUpstream } from '../upstream.js';
+
+/**
+ * Finds out whether the local history left the leader's, and repairs that (ha.md §14.2). No row fires while nothing is
+ * due or nothing can be said. «RISK» a diverged server that is simply started would sit there silently, or worse.
+ */
+export const divergence: readonly Rule<KnownObservation>[] = [
+  rule({
+    id: 'divergence/check',
+    why: 'A former primary is never attached to a new leader unchecked.',
+    match: (o, memory) => {
+      if (memory.rewind !== 'check') return undefined;
+      const result = checkDivergence(o);
+      return result.kind === 'undecided' ? undefined : result;
+    },
+    decide: (result) =>
+      result.kind === 'ask'
+        ? ask(...result.questions)
+        : { reason: '', actions: result.log, goOn: true, remember: { rewind: result.isNeeded ? 'need' : 'not-need' } },
+  }),
+  rule({
+    id: 'divergence/read-can-rewind',
+    why: 'pg_rewind needs hint bits or checksums, and the tool itself.',
+    match: (o, memory) =>
+      memory.rewind === 'need' && leaderUpstream(o) !== undefined && o.policy.usePgRewind && o.facts.canRewind === undefined,
+    decide: () => ask({ kind: 'read-can-rewind' }),
+  }),
+  rule({
+    id: 'divergence/wait-for-checkpoint',
+    why: 'A leader whose control file shows the old timeline makes pg_rewind corrupt the follower in silence.',
+    match: (o, memory) => {
+      const leader = o.cluster.view.leader?.member;
+      const isWaiting = memory.rewind === 'need' && o.facts.canRewind === true && leader !== undefined && leader.name !== o.me;
+      return isWaiting && o.config.standbyCluster === undefined && leader.data['checkpoint_after_promote'] === false ? leader : undefined;
+    },
+    decide: (leader) => conclude(`Waiting for checkpoint on ${leader.name} before rewind`, [], { wakeOnMembers: true }),
+  }),
+  rule({
+    id: 'divergence/read-control-data',
+    why: 'pg_rewind wants a clean shutdown; an archive recovery that was killed is none.',
+    match: (o, memory) =>
+      memory.rewind === 'need' && o.facts.canRewind === true && !o.postgres.isProcessRunning && o.facts.controlData === undefined,
+    decide: () => ask({ kind: 'read-control-data' }),
+  }),
+  rule({
+    id: 'divergence/crash-recovery-first',
+    why: 'As the row above: recovery in single-user mode makes the shutdown clean.',
+    match: (o, memory) => {
+      const control = o.facts.controlData;
+      const isUnclean = control !== undefined && control !== 'unreadable' && control.clusterState === 'in archive recovery';
+      return (
+        memory.rewind === 'need' &&
+        o.facts.canRewind === true &&
+        !o.postgres.isProcessRunning &&
+        isUnclean &&
+        memory.crashRecoveryStartedAt === undefined
+      );
+    },
+    decide: (_, o) =>
+      conclude('doing crash recovery in a single user mode', [{ kind: 'start-job', job: { kind: 'crash-recovery' } }], {
+        remember: { crashRecoveryStartedAt: o.now },
+      }),
+  }),
+  rule({
+    id: 'divergence/rewind',
+    why: 'The surplus of the former primary is removed, the rest of its data kept.',
+    match: (o, memory) => (memory.rewind === 'need' && o.facts.canRewind === true ? leaderUpstream(o) : undefined),
+    decide: (leader, o) =>
+      conclude(`running pg_rewind from ${o.cluster.view.leader?.name ?? leader.name}`, [
+        { kind: 'start-job', job: { kind: 'rewind', leader } },
+      ]),
+  }),
+  rule({
+    id: 'divergence/reinitialize',
+    why: 'Rewind is not possible and the settings allow a new copy.',
+    match: (o, memory) =>
+      memory.rewind === 'need' &&
+      canActOnDivergence(o, memory) &&
+      o.policy.removeOnDivergedTimelines &&
+      o.config.standbyCluster === undefined
+        ? leaderUpstream(o)
+        : undefined,
+    decide: (leader) =>
+      conclude('reinitializing due to diverged timelines', [
+        log('warning', 'remove_data_directory_on_diverged_timelines is set. removing...'),
+        { kind: 'start-job', job: { kind: 'reinitialize-diverged', leader } },
+      ]),
+  }),
+];

@@ -1,0 +1,252 @@
+import { milliseconds } from '../../base/duration.js';
+import { clusterTimeline } from '../../cluster/history.js';
+import { apiUrlOf } from '../../cluster/member.js';
+import { isStarting } from '../../cluster/postgres-state.js';
+import { isSyncMember } from '../../cluster/sync-state.js';
+import { memberNamed } from '../../cluster/view.js';
+import { type Action, log } from '../decision.js';
+import {
+  describeRequest,
+  isQuorumActive,
+  isSyncActive,
+  judgeRace,
+  limitationOf,
+  type Peer,
+  raceHandicap,
+  raceMembers,
+  racePeers,
+  requestedRaceMembers,
+} from '../election.js';
+import type { Memory } from '../memory.js';
+import { isPrimary, type KnownObservation, ownLsn } from '../observation.js';
+import { armed } from '../rewind.js';
+import { ask, conclude, type Rule, rule, type Verdict } from '../rule.js';
+import { canSomebodyTakeOver } from '../takeover.js';
+import { demoteActions } from './demote.js';
+
+/** A leaderless cluster is looked at again after this long, not after loop_wait: clients are waiting. */
+const RETRY_MS = 1000;
+
+const request = (o: KnownObservation) => o.cluster.view.failover;
+
+function acquire(lines: readonly Action[] = []): Verdict {
+  return { reason: '', actions: [...lines, { kind: 'acquire-lock' }], goOn: true };
+}
+
+/** This member does not try to become leader now: a primary stops, a standby stays as it is (ha.md §7.0 row 4). */
+function stayOut(o: KnownObservation, memory: Memory, lines: readonly Action[] = []): Verdict {
+  if (o.config.isPaused) {
+    return isPrimary(o)
+      ? conclude('continue to run as primary without lock', [...lines, { kind: 'set-role', role: 'primary' }])
+      : conclude(`no action. I am (${o.me})`, lines);
+  }
+  const isForbidden = o.policy.traits.nofailover;
+  const rewind = isForbidden || request(o)?.candidate !== undefined || isPrimary(o) ? armed(memory, o) : memory.rewind;
+  const rest = { remember: { rewind }, wakeAt: milliseconds(o.now + RETRY_MS) };
+  if (isPrimary(o)) {
+    const why = isForbidden
+      ? 'demoting self because I am not allowed to become primary'
+      : 'demoting self because i am not the healthiest node';
+    return conclude(why, [...lines, ...demoteActions('immediate-nolock')], rest);
+  }
+  const why = isForbidden
+    ? 'following a different leader because I am not allowed to promote'
+    : 'following a different leader because i am not the healthiest node';
+  return conclude(why, lines, rest);
+}
+
+function missingAnswers(o: KnownObservation, peers: readonly Peer[]): readonly Peer[] {
+  return peers.filter((peer) => o.facts.peers?.has(peer.name) !== true);
+}
+
+/** A race among `members`: first what speaks against us, then everybody's answer. */
+function runRace(o: KnownObservation, memory: Memory, options: { readonly isRequested: boolean }): Verdict {
+  const { standbyCluster, checkTimeline } = o.config;
+  if (standbyCluster === undefined && checkTimeline && o.facts.replicaTimeline === undefined) return ask({ kind: 'read-replica-timeline' });
+  const timeline = o.facts.replicaTimeline === 'unknown' ? undefined : o.facts.replicaTimeline;
+  const handicap = raceHandicap(o, !options.isRequested, timeline);
+  if (handicap !== undefined) return stayOut(o, memory, [log('info', handicap)]);
+  const members = options.isRequested ? requestedRaceMembers(o) : raceMembers(o);
+  const peers = racePeers(o, members);
+  const missing = missingAnswers(o, peers);
+  if (missing.length > 0) return ask({ kind: 'ask-peers', peers: missing });
+  const answers = new Map(
+    peers.flatMap((peer) => {
+      const answer = o.facts.peers?.get(peer.name);
+      return answer === undefined ? [] : [[peer.name, answer] as const];
+    }),
+  );
+  const judgement = judgeRace(o, answers, options.isRequested ? undefined : o.oldView?.leader?.name);
+  return judgement.yes ? acquire(judgement.log) : stayOut(o, memory, judgement.log);
+}
+
+/** The manual request while nobody leads (ha.md §10.3); undefined: it does not settle the matter. */
+function requestedRace(o: KnownObservation, memory: Memory): Verdict | undefined {
+  const wanted = request(o);
+  if (wanted === undefined) return undefined;
+  const { view } = o.cluster;
+  const kind = describeRequest(view);
+  if (wanted.candidate === o.me) return acquire();
+  if (wanted.candidate !== undefined && o.config.isPaused) return stayOut(o, memory);
+  const lines: Action[] = [];
+  if (wanted.candidate !== undefined) {
+    if (isSyncActive(o) && !isQuorumActive(o) && !isSyncMember(view.sync, o.me)) return stayOut(o, memory);
+    const candidate = memberNamed(view, wanted.candidate);
+    const apiUrl = candidate === undefined ? undefined : apiUrlOf(candidate);
+    if (candidate !== undefined && apiUrl !== undefined) {
+      const missing = missingAnswers(o, [{ name: candidate.name, apiUrl }]);
+      if (missing.length > 0) return ask({ kind: 'ask-peers', peers: missing });
+      const limitation = limitationOf(o.facts.peers?.get(candidate.name));
+      if (limitation === undefined) return stayOut(o, memory, [log('info', `${kind}: to ${candidate.name}, i am ${o.me}`)]);
+      lines.push(log('warning', `${kind}: member ${candidate.name} is ${limitation}`));
+    }
+  } else if (o.config.isPaused) return stayOut(o, memory);
+  if (wanted.leader === o.me) {
+    const takeover = canSomebodyTakeOver(o, { excludeCandidate: wanted.candidate !== undefined });
+    if (takeover.kind === 'ask') return ask(takeover.question);
+    return takeover.yes ? stayOut(o, memory, [...lines, ...takeover.log]) : acquire([...lines, ...takeover.log]);
+  }
+  const verdict = runRace(o, memory, { isRequested: true });
+  return { ...verdict, actions: [...(verdict.goOn === true && verdict.actions[0]?.kind === 'ask-peers' ? [] : lines), ...verdict.actions] };
+}
+
+/** Nobody holds the lock (ha.md §7). */
+export const race: readonly Rule<KnownObservation>[] = [
+  rule({
+    id: 'race/lost',
+    why: 'The store gave the key to somebody else, whom the view does not show yet.',
+    match: (o) => o.facts.acquire === 'held-by-other',
+    decide: (_, o, memory) =>
+      isPrimary(o) && !o.config.isPaused
+        ? conclude('demoted self after trying and failing to obtain lock', demoteActions('immediate-nolock'), {
+            remember: { rewind: armed(memory, o) },
+          })
+        : conclude('following new leader after trying and failing to obtain lock', [], { wakeAt: milliseconds(o.now + RETRY_MS) }),
+  }),
+  rule({
+    id: 'race/back-off-from-live-primary',
+    why: 'A frozen agent beside a living primary: its standbys still receive WAL.',
+    match: (o, memory) => {
+      const backoff = o.config.primaryRaceBackoffMs;
+      if (o.config.isPaused || o.config.standbyCluster !== undefined || backoff <= 0) return undefined;
+      if (request(o)?.candidate !== undefined || memory.previousLsn === undefined) return undefined;
+      const startedAt = memory.raceBackoffStartedAt ?? o.now;
+      const left = startedAt + backoff - o.now;
+      const status = o.postgres.status;
+      const isStreaming = status.kind === 'known' && status.value.replicationState === 'streaming';
+      const hasMoved = isStreaming && (ownLsn(o) ?? 0n) > memory.previousLsn;
+      return (left > 0 && hasMoved) || left > backoff - o.config.loopWaitMs ? { startedAt, left } : undefined;
+    },
+    decide: ({ startedAt, left }, o) =>
+      conclude(`My (${o.me}) wal position moved since last heart beat loop, ${Math.round(left / 1000)} seconds until leader race`, [], {
+        remember: { raceBackoffStartedAt: startedAt },
+        wakeAt: milliseconds(startedAt + o.config.primaryRaceBackoffMs),
+      }),
+  }),
+  rule({
+    id: 'race/back-off-after-pre-promote',
+    why: 'The script said no; others get their chance for one ttl.',
+    match: (o, memory) => memory.releasedKeyAt !== undefined && o.now - memory.releasedKeyAt < o.config.ttlMs,
+    decide: (_, o, memory) =>
+      stayOut(o, memory, [log('info', 'backoff: skip leader race after pre_promote script failure and releasing the lock voluntarily')]),
+  }),
+  rule({
+    id: 'race/paused-request',
+    why: 'In maintenance mode only the named candidate of an unscheduled request may take the lock.',
+    match: (o, memory) =>
+      o.config.isPaused && !o.policy.traits.nofailover && request(o) !== undefined && request(o)?.scheduledAt === undefined && !isPrimary(o)
+        ? requestedRace(o, memory)
+        : undefined,
+    decide: (verdict) => verdict,
+  }),
+  rule({
+    id: 'race/starting',
+    why: 'A server that does not answer yet can’t tell its position.',
+    match: (o) => isStarting(o.postgres.state),
+    decide: (_, o, memory) => stayOut(o, memory),
+  }),
+  rule({
+    id: 'race/paused-primary',
+    why: 'A living primary gets its key back, unless it is of another cluster.',
+    match: (o) => o.config.isPaused && isPrimary(o),
+    decide: (_, o, memory) => {
+      const { initialize } = o.cluster.view;
+      return initialize === undefined || initialize === '' || initialize === o.postgres.systemId ? acquire() : stayOut(o, memory);
+    },
+  }),
+  rule({
+    id: 'race/stale-primary',
+    why: 'A primary of an older timeline missed a promotion; its key would discard the history of others.',
+    match: (o) => {
+      const status = o.postgres.status;
+      const mine = status.kind === 'known' ? status.value.primaryTimeline : undefined;
+      const needed = clusterTimeline(o.cluster.view.history);
+      return isPrimary(o) && mine !== undefined && mine < needed ? { mine, needed } : undefined;
+    },
+    decide: ({ mine, needed }, o, memory) =>
+      stayOut(o, memory, [log('warning', `My timeline ${mine} is behind last known cluster timeline ${needed}`)]),
+  }),
+  rule({
+    id: 'race/primary',
+    why: 'A living primary of the newest timeline gets its key back.',
+    match: (o) => isPrimary(o),
+    decide: (_, o, memory) => (o.postgres.status.kind === 'known' ? acquire() : stayOut(o, memory)),
+  }),
+  rule({
+    id: 'race/paused',
+    why: 'In maintenance mode nobody races.',
+    match: (o) => o.config.isPaused,
+    decide: (_, o, memory) => stayOut(o, memory),
+  }),
+  rule({
+    id: 'race/nofailover',
+    why: 'This member must never lead.',
+    match: (o) => o.policy.traits.nofailover,
+    decide: (_, o, memory) => stayOut(o, memory),
+  }),
+  rule({
+    id: 'race/server-does-not-answer',
+    why: 'Without its own position a member can’t compare itself with others.',
+    match: (o) => o.postgres.status.kind !== 'known',
+    decide: (_, o, memory) => stayOut(o, memory),
+  }),
+  rule({
+    id: 'race/switchover-needs-synchronous-standby',
+    why: 'Only members of /sync have every acknowledged commit.',
+    match: (o) => request(o)?.leader !== undefined && isSyncActive(o) && !isSyncMember(o.cluster.view.sync, o.me),
+    decide: (_, o, memory) => stayOut(o, memory),
+  }),
+  rule({
+    id: 'race/requested',
+    why: 'The request says who is to lead; its candidate needs no election.',
+    match: (o, memory) => requestedRace(o, memory),
+    decide: (verdict) => verdict,
+  }),
+  rule({
+    id: 'race/watchdog-unusable',
+    why: 'A required watchdog that can’t be armed keeps a member from leading.',
+    match: (o) => !o.watchdog.isHealthy,
+    decide: (_, o, memory) => stayOut(o, memory, [log('warning', 'Watchdog device is not usable')]),
+  }),
+  rule({
+    id: 'race/not-in-failsafe-map',
+    why: 'A primary may go on without store by the word of those listed; an unlisted one was never asked.',
+    match: (o) => {
+      const { failsafe } = o.cluster.view;
+      return o.config.failsafeMode && failsafe !== undefined && failsafe.size > 0 && !failsafe.has(o.me);
+    },
+    decide: (_, o, memory) => stayOut(o, memory),
+  }),
+  rule({
+    id: 'race/not-synchronous',
+    why: 'Only members of /sync have every acknowledged commit.',
+    match: (o) => isSyncActive(o) && !isQuorumActive(o) && !isSyncMember(o.cluster.view.sync, o.me),
+    decide: (_, o, memory) => stayOut(o, memory),
+  }),
+  rule({
+    id: 'race/run',
+    why: 'Who has most, with the highest priority, may take the lock; the store decides between equals.',
+    match: () => true,
+    decide: (_, o, memory) => runRace(o, memory, { isRequested: false }),
+  }),
+];

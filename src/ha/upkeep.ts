@@ -1,0 +1,58 @@
+import { milliseconds } from '../base/duration.js';
+import { clusterTimeline } from '../cluster/history.js';
+import { isStarting } from '../cluster/postgres-state.js';
+import { type Action, type Decision, log } from './decision.js';
+import { isRewindPending, type Memory } from './memory.js';
+import { hasLock, isPrimary, type KnownObservation, type Observation } from './observation.js';
+import { awaitedRequest } from './rules/manual-request.js';
+import { planSlots } from './slots.js';
+
+/**
+ * Work of most cycles that changes nothing about who leads: slots, the history key, the first checkpoint, taking a
+ * running server over (the epilogue of ha.md §4.2). Appended to a final decision of a running server.
+ */
+export function withUpkeep(decision: Decision, observation: Observation): Decision {
+  if (!decision.isFinal || observation.cluster.kind !== 'known' || decision.actions.some(endsCycle)) return decision;
+  const o: KnownObservation = { ...observation, cluster: observation.cluster };
+  const isIdle = o.job === undefined || o.job.job.kind === 'promote';
+  if (!isIdle || !o.postgres.isProcessRunning || isStarting(o.postgres.state) || decision.memory.bootstrap !== 'none') return decision;
+  const awaited = hasLock(o) ? awaitedRequest(o) : undefined;
+  const actions: Action[] = [
+    ...(awaited !== undefined && awaited.line !== decision.memory.announcedSchedule ? [log('info', awaited.line)] : []),
+    ...leaderUpkeep(o, decision.memory),
+    ...planSlots(o),
+    ...(o.postgres.isTakenOver || o.postgres.status.kind !== 'known' ? [] : [{ kind: 'callback', action: 'on_start' } as const]),
+    ...(decision.actions.some((action) => action.kind === 'start-job') ? [] : [{ kind: 'apply-scheduled-restart' } as const]),
+  ];
+  const wakeAt =
+    awaited === undefined ? decision.wakeAt : milliseconds(Math.min(decision.wakeAt ?? Number.POSITIVE_INFINITY, o.now + awaited.inMs));
+  return {
+    ...decision,
+    actions: [...decision.actions, ...actions],
+    memory: { ...takenOver(o, decision.memory), announcedSchedule: awaited?.line },
+    ...(wakeAt === undefined ? {} : { wakeAt }),
+  };
+}
+
+function endsCycle(action: Action): boolean {
+  return action.kind === 'exit' || action.kind === 'cancel-job' || (action.kind === 'start-job' && action.job.kind !== 'promote');
+}
+
+/** A standby that the agent finds running has perhaps been running for long: its history is compared. */
+function takenOver(o: KnownObservation, memory: Memory): Memory {
+  if (o.postgres.isTakenOver || isPrimary(o) || isRewindPending(memory)) return memory;
+  return o.policy.usePgRewind || o.policy.removeOnDivergedTimelines ? { ...memory, rewind: 'check' } : memory;
+}
+
+function leaderUpkeep(o: KnownObservation, memory: Memory): Action[] {
+  const { status } = o.postgres;
+  if (!hasLock(o) || !isPrimary(o) || status.kind !== 'known' || o.config.standbyCluster !== undefined) return [];
+  const actions: Action[] = [];
+  const timeline = status.value.primaryTimeline;
+  const lines = o.cluster.view.history?.lines ?? [];
+  const last = lines.at(-1);
+  const isStale = timeline === 1 ? lines.length > 0 : last === undefined || last.timeline !== timeline - 1 || last.member === undefined;
+  if (isStale || (timeline > 1 && clusterTimeline(o.cluster.view.history) < timeline)) actions.push({ kind: 'update-history', timeline });
+  if (memory.rewind !== 'checkpoint' && o.firstCheckpoint === 'unknown') actions.push({ kind: 'checkpoint-after-promote' });
+  return actions;
+}

@@ -1,0 +1,65 @@
+import { connUrlOf, isRunning, type Member, traitsOfMember } from '../cluster/member.js';
+import { slotNameOf } from '../cluster/slot-name.js';
+import { type ClusterView, memberNamed } from '../cluster/view.js';
+import type { Upstream } from '../ports/postgres.js';
+import { hasLock, type KnownObservation } from './observation.js';
+
+/** Whom this member follows; undefined: nobody, archive recovery only (ha.md §15.1). */
+export function upstreamOf(o: KnownObservation): Upstream | undefined {
+  const { view } = o.cluster;
+  const { traits } = o.policy;
+  if (traits.nostream) return undefined;
+  if (o.config.standbyCluster !== undefined && (hasLock(o) || (view.leader === undefined && !o.config.isPaused))) return remoteMember(o);
+  const wanted = traits.replicatefrom !== undefined && traits.replicatefrom !== o.me ? memberNamed(view, traits.replicatefrom) : undefined;
+  const member = wanted ?? view.leader?.member;
+  if (member === undefined || member.name === o.me) return undefined;
+  return memberUpstream(o, member);
+}
+
+/** The leader as the one to compare and rewind with. */
+export function leaderUpstream(o: KnownObservation): Upstream | undefined {
+  if (o.config.standbyCluster !== undefined) return remoteMember(o);
+  const leader = o.cluster.view.leader?.member;
+  return leader === undefined || leader.name === o.me ? undefined : memberUpstream(o, leader);
+}
+
+export function memberUpstream(o: KnownObservation, member: Member): Upstream {
+  const standby = o.config.standbyCluster;
+  return {
+    name: member.name,
+    kind: 'member',
+    connUrl: connUrlOf(member),
+    ...(standby?.restoreCommand === undefined ? {} : { restoreCommand: standby.restoreCommand }),
+    ...(standby?.archiveCleanupCommand === undefined ? {} : { archiveCleanupCommand: standby.archiveCleanupCommand }),
+  };
+}
+
+/** The server outside that a standby cluster replicates from. */
+export function remoteMember(o: KnownObservation): Upstream | undefined {
+  const standby = o.config.standbyCluster;
+  if (standby === undefined) return undefined;
+  const port = standby.port ?? '5432';
+  const hosts = standby.host?.split(',').map((host) => (host.includes(':') ? host : `${host.trim()}:${port}`));
+  return {
+    name: 'remote_member',
+    kind: 'remote',
+    connUrl: hosts === undefined ? undefined : `postgres://${hosts.join(',')}`,
+    slotName: standby.primarySlotName === undefined ? null : slotNameOf(standby.primarySlotName),
+    createReplicaMethods: standby.createReplicaMethods,
+    ...(standby.restoreCommand === undefined ? {} : { restoreCommand: standby.restoreCommand }),
+    ...(standby.archiveCleanupCommand === undefined ? {} : { archiveCleanupCommand: standby.archiveCleanupCommand }),
+    ...(standby.recoveryMinApplyDelay === undefined ? {} : { recoveryMinApplyDelay: standby.recoveryMinApplyDelay }),
+  };
+}
+
+/** Members to clone from: running, tagged `clonefrom`, neither me nor the leader; else the leader (ha.md §13.3). */
+export function cloneSources(view: ClusterView, me: string): readonly Member[] {
+  return view.members.filter(
+    (member) =>
+      member.name !== me &&
+      member.name !== view.leader?.name &&
+      traitsOfMember(member).clonefrom &&
+      isRunning(member) &&
+      connUrlOf(member) !== undefined,
+  );
+}
