@@ -94,6 +94,7 @@ function repairs(o: KnownObservation, memory: Memory): Decision | undefined {
 /** Takes what happened since the last cycle into the memory. */
 function absorb(memory: Memory, o: Observation, known: KnownObservation | undefined): Memory {
   let next = o.endedJobs.reduce(afterJob, memory);
+  if (o.endedJobs.some((end) => end.kind === 'demote')) next = { ...next, rewind: armed(next, o) };
   if (o.config.isPaused) next = { ...next, wasPaused: true, startTimeoutMs: undefined };
   else if (next.wasPaused) next = { ...next, wasPaused: false, rewind: INITIAL_MEMORY.rewind };
   if (known?.cluster.view.leader !== undefined && next.raceBackoffStartedAt !== undefined)
@@ -107,6 +108,9 @@ function absorb(memory: Memory, o: Observation, known: KnownObservation | undefi
   return next;
 }
 
+/** A standby leader has no roles to create. */
+const AFTER_BOOTSTRAP = { started: 'initialised', 'standby-started': 'post-bootstrap-done', failed: 'failed' } as const;
+
 /** A data directory that was removed after a failed rewind is cloned anew, without any history to compare. */
 const REWIND_AFTER = { done: 'success', failed: 'failed', removed: 'initial' } as const;
 
@@ -117,7 +121,7 @@ function afterJob(memory: Memory, end: JobEnd): Memory {
     case 'rewind':
       return end.outcome === 'not-now' ? memory : { ...memory, rewind: REWIND_AFTER[end.outcome] };
     case 'bootstrap':
-      return { ...memory, bootstrap: end.outcome === 'started' ? 'initialised' : 'failed' };
+      return { ...memory, bootstrap: AFTER_BOOTSTRAP[end.outcome] };
     case 'post-bootstrap':
       return { ...memory, bootstrap: end.outcome === 'done' ? 'post-bootstrap-done' : 'failed' };
     case 'clone':

@@ -32,7 +32,7 @@ export type Job =
 export type JobEnd =
   | { readonly kind: 'promote'; readonly outcome: 'promoted' | 'requested' | 'failed' | 'pre-promote-failed' | 'cancelled' }
   | { readonly kind: 'rewind'; readonly outcome: 'done' | 'failed' | 'not-now' | 'removed' }
-  | { readonly kind: 'bootstrap'; readonly outcome: 'started' | 'failed' }
+  | { readonly kind: 'bootstrap'; readonly outcome: 'started' | 'standby-started' | 'failed' }
   | { readonly kind: 'post-bootstrap'; readonly outcome: 'done' | 'failed' }
   | { readonly kind: 'clone' | 'reinitialize' | 'reinitialize-diverged' }
   | { readonly kind: 'demote' | 'start-primary' | 'start-standby' | 'restart-standby' | 'restart' | 'crash-recovery' };

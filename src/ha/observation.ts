@@ -1,5 +1,5 @@
 import type { Milliseconds } from '../base/duration.js';
-import type { Lsn } from '../base/lsn.js';
+import { type Lsn, maxLsn } from '../base/lsn.js';
 import type { GlobalConfig } from '../cluster/dynamic-config.js';
 import type { MemberTraits } from '../cluster/tags.js';
 import type { ClusterView } from '../cluster/view.js';
@@ -82,7 +82,7 @@ export function ownLsn(o: Observation): Lsn | undefined {
   if (o.postgres.status.kind !== 'known') return undefined;
   const { isInRecovery, walLsn, receiveLsn, replayLsn } = o.postgres.status.value;
   if (!isInRecovery) return walLsn;
-  return receiveLsn > replayLsn ? receiveLsn : replayLsn;
+  return maxLsn(receiveLsn, replayLsn);
 }
 
 export function hasLock(o: KnownObservation): boolean {

@@ -12,6 +12,12 @@ export interface AgentControl {
   readonly name: string;
   readonly scope: string;
   snapshot(): AgentSnapshot;
+  /**
+   * A picture whose server facts (positions, timeline, WAL senders) were taken at most `maxAgeMs` ago; 0: after this call.
+   * Whoever compares positions asks for it: `/patroni` (members measure each other by it «RISK»), `/readiness`,
+   * `/metrics`, and health checks with `lag`. Calls at the same time share one query. Bounded; never throws.
+   */
+  refresh(maxAgeMs: number): Promise<AgentSnapshot>;
 
   /** A fresh read of the store. @throws DcsUnavailable */
   loadCluster(): Promise<ClusterView>;
