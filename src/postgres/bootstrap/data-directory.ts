@@ -1,0 +1,110 @@
+import { lstat, readdir, readlink, realpath, rename, rm, symlink, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Log } from '../../ports/log.js';
+import { clearRewindMarker } from '../rewind/marker.js';
+import { hasErrorCode, isDataDirectoryEmpty } from './empty-directory.js';
+
+/** A symbolic link out of the data directory and the real directory that it leads to. */
+interface OutsideDirectory {
+  readonly link: string;
+  readonly target: string;
+}
+
+const REMOVE = { recursive: true, force: true } as const;
+
+/** WAL directory and tablespaces that are links. Tablespace links are named by their OID. */
+async function outsideDirectories(dataDir: string): Promise<readonly OutsideDirectory[]> {
+  const candidates = ['pg_wal', 'pg_xlog'].map((name) => join(dataDir, name));
+  for (const name of await listOrNothing(join(dataDir, 'pg_tblspc'))) {
+    if (/^[0-9]+$/.test(name) && Number(name) !== 0) candidates.push(join(dataDir, 'pg_tblspc', name));
+  }
+  const found: OutsideDirectory[] = [];
+  for (const link of candidates) {
+    const target = await linkTarget(link);
+    if (target !== undefined) found.push({ link, target });
+  }
+  return found;
+}
+
+async function listOrNothing(folder: string): Promise<readonly string[]> {
+  try {
+    return await readdir(folder);
+  } catch (error) {
+    if (hasErrorCode(error, 'ENOENT', 'ENOTDIR')) return [];
+    throw error;
+  }
+}
+
+async function linkTarget(path: string): Promise<string | undefined> {
+  try {
+    await readlink(path);
+    return await realpath(path);
+  } catch (error) {
+    // EINVAL: no link. ENOENT: nothing there, or a link to nothing.
+    if (hasErrorCode(error, 'EINVAL', 'ENOENT', 'ENOTDIR')) return undefined;
+    throw error;
+  }
+}
+
+/**
+ * Removes a data directory with the WAL directory and tablespaces it links to. A data directory that is itself a link loses
+ * only the link. What can't be removed is moved aside. The caller has made sure that no server runs on it.
+ */
+export async function removeDataDirectory(dataDir: string, log: Log): Promise<void> {
+  log.info(`Removing data directory: ${dataDir}`);
+  try {
+    const path = withoutTrailingSlash(dataDir);
+    const info = await lstat(path);
+    if (!info.isDirectory()) await unlink(path);
+    else {
+      for (const { target } of await outsideDirectories(path)) await rm(target, REMOVE).catch(() => undefined);
+      await removeFolder(path);
+    }
+  } catch (error) {
+    // A mount point, or a folder whose parent is not ours, stays; empty is as good as gone.
+    if (!hasErrorCode(error, 'ENOENT') && !(await isDataDirectoryEmpty(dataDir))) {
+      log.error(`Could not remove data directory ${dataDir}`, error);
+      await moveDataDirectoryAside(dataDir, log);
+      return;
+    }
+  }
+  await clearRewindMarker(dataDir);
+}
+
+/** Empties before it removes, so that one entry that resists (`lost+found`) does not keep the others. */
+async function removeFolder(path: string): Promise<void> {
+  for (const name of await readdir(path)) await rm(join(path, name), REMOVE).catch(() => undefined);
+  await rm(path, REMOVE);
+}
+
+/**
+ * Renames a data directory and what it links to to `….failed`, replacing what an earlier failure left. Errors are logged;
+ * what was done until then stays.
+ */
+export async function moveDataDirectoryAside(dataDir: string, log: Log): Promise<void> {
+  const path = withoutTrailingSlash(dataDir);
+  try {
+    if (!(await lstat(path)).isDirectory()) return;
+    for (const { link, target } of await outsideDirectories(path)) {
+      const aside = await renameToFailed(target, log);
+      await unlink(link);
+      await symlink(aside, link);
+    }
+    await renameToFailed(path, log);
+    await clearRewindMarker(dataDir);
+  } catch (error) {
+    if (!hasErrorCode(error, 'ENOENT')) log.error(`Could not rename data directory ${dataDir}`, error);
+  }
+}
+
+async function renameToFailed(path: string, log: Log): Promise<string> {
+  const aside = `${path}.failed`;
+  await rm(aside, REMOVE);
+  log.info(`renaming ${path} to ${aside}`);
+  await rename(path, aside);
+  return aside;
+}
+
+export function withoutTrailingSlash(path: string): string {
+  return path.replace(/(?<=.)\/+$/, '');
+}

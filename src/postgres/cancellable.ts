@@ -1,0 +1,85 @@
+/**
+ * The runner of the agent's cancellable children: one at a time, and none once the work was cancelled.
+ *
+ * States: idle → running → idle; `isCancelled` is set by `cancel` in both and cleared by `reset` only. While it is set,
+ * `run` starts nothing. A child ends by itself, by SIGTERM, or 10 s later by SIGKILL; whatever it had started and left
+ * behind when it was cancelled is killed too, so that nobody writes below a data directory that is about to be removed.
+ */
+import type { Clock } from '../ports/clock.js';
+import type { Log } from '../ports/log.js';
+import { type CommandOptions, type CommandOutcome, runCommand } from './command.js';
+import { descendantsOf, identifyProcess, isSameProcessAlive, killTree, type ProcessIdentity, signalProcess } from './process-tree.js';
+
+export interface CancellableRunner {
+  readonly isCancelled: boolean;
+  /** Runs a command; commands that are asked for while another runs wait for it. */
+  run(argv: readonly string[], options?: CommandOptions): Promise<CommandOutcome>;
+  /** Resolves when nothing runs any more. `hard`: no time for the command to clean up. */
+  cancel(options?: { readonly hard?: boolean }): Promise<void>;
+  /** Before the next long action. */
+  reset(): void;
+}
+
+const TERMINATE_MS = 10_000;
+const POLL_MS = 100;
+
+export function createCancellableRunner({ clock, log }: { readonly clock: Clock; readonly log: Log }): CancellableRunner {
+  return new Runner(clock, log);
+}
+
+class Runner implements CancellableRunner {
+  isCancelled = false;
+  private readonly clock: Clock;
+  private readonly log: Log;
+  private child: ProcessIdentity | undefined;
+  private isChildCancelled = false;
+  private last: Promise<unknown> = Promise.resolve();
+
+  constructor(clock: Clock, log: Log) {
+    this.clock = clock;
+    this.log = log;
+  }
+
+  run(argv: readonly string[], options: CommandOptions = {}): Promise<CommandOutcome> {
+    const outcome = this.last.then(() => this.runNow(argv, options));
+    this.last = outcome.catch(() => undefined);
+    return outcome;
+  }
+
+  reset(): void {
+    this.isCancelled = false;
+  }
+
+  async cancel({ hard = false }: { readonly hard?: boolean } = {}): Promise<void> {
+    this.isCancelled = true;
+    const child = this.child;
+    if (child === undefined) return;
+    this.isChildCancelled = true;
+    const below = descendantsOf(child.pid);
+    signalProcess(child, 'SIGTERM');
+    if (!hard) await this.waitForEnd(child, TERMINATE_MS);
+    const late = isSameProcessAlive(child) ? killTree(child) : [];
+    for (const process of [...below, ...late]) signalProcess(process, 'SIGKILL');
+    // SIGKILL can't be refused; only a process in uninterruptible I/O outlives this wait.
+    await this.waitForEnd(child, TERMINATE_MS);
+    const end = this.clock.monotonic() + TERMINATE_MS;
+    while (this.child === child && this.clock.monotonic() < end) await this.clock.sleep(POLL_MS);
+  }
+
+  private async runNow(argv: readonly string[], options: CommandOptions): Promise<CommandOutcome> {
+    if (this.isCancelled) return { kind: 'cancelled' };
+    this.isChildCancelled = false;
+    const outcome = await runCommand(argv, options, this.clock, (pid) => {
+      this.child = identifyProcess(pid);
+    });
+    this.child = undefined;
+    if (outcome.kind === 'not-started') this.log.error(`Could not start ${argv[0]}: ${outcome.error}`);
+    // A command that got to its end in spite of the signal has done its work.
+    return this.isChildCancelled && !(outcome.kind === 'exited' && outcome.exitCode === 0) ? { kind: 'cancelled' } : outcome;
+  }
+
+  private async waitForEnd(child: ProcessIdentity, limitMs: number): Promise<void> {
+    const end = this.clock.monotonic() + limitMs;
+    while (isSameProcessAlive(child) && this.clock.monotonic() < end) await this.clock.sleep(POLL_MS);
+  }
+}
