@@ -61,7 +61,8 @@ function refuseWhatWeCannotHonour(parameters: ConnectionParameters): void {
   }
 }
 
-function defaultHost(port: string): string {
+/** The host that libpq would take where none is given: `$PGHOST` or the default socket directory. */
+export function defaultHost(port: string): string {
   const configured = process.env['PGHOST'];
   if (configured) return configured;
   return SOCKET_DIRECTORIES.find((folder) => existsSync(`${folder}/.s.PGSQL.${port}`)) ?? SOCKET_DIRECTORIES[0] ?? '/tmp';
