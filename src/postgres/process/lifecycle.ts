@@ -11,8 +11,8 @@ import type { Heartbeat } from '../query/heartbeat.js';
 import type { ServerConfiguration } from '../server-configuration.js';
 import type { InstanceState } from './instance-state.js';
 import type { Postmaster } from './postmaster-file.js';
-import type { ProcessTable } from './process-table.js';
 import { probe, type Readiness } from './probe.js';
+import type { ProcessTable } from './process-table.js';
 import type { ServerProcess } from './server-process.js';
 import { stopPostmaster } from './stop.js';
 import { PLAIN_LOCALE, runTool, toolPath } from './tools.js';
@@ -62,7 +62,10 @@ export class Lifecycle {
     this.parts = parts;
   }
 
-  async start(options: StartOptions, callback: 'on_start' | 'on_restart' | 'none' = options.quiet ? 'none' : 'on_start'): Promise<StartOutcome> {
+  async start(
+    options: StartOptions,
+    callback: 'on_start' | 'on_restart' | 'none' = options.quiet ? 'none' : 'on_start',
+  ): Promise<StartOutcome> {
     const { clock, log, server, state, heartbeat, cancellable } = this.parts;
     heartbeat.close();
     if ((await server.find()) !== undefined) {

@@ -18,6 +18,8 @@ export interface ProcessFacts extends ProcessHandle {
 export interface ProcessTable {
   facts(pid: number): ProcessFacts | undefined;
   isAlive(handle: ProcessHandle): boolean;
+  /** It has ended, but its parent has not asked for its exit code: the pid still takes signals. */
+  isZombie(pid: number): boolean;
   children(pid: number): readonly number[];
   /** First NUL-terminated string of the command line; PostgreSQL sets it. */
   title(pid: number): string | undefined;

@@ -9,10 +9,7 @@ export class Procfs implements ProcessTable {
   private bootEpoch: number | undefined;
 
   facts(pid: number): ProcessFacts | undefined {
-    const stat = read(`/proc/${pid}/stat`);
-    if (stat === undefined) return undefined;
-    // The name in parentheses may contain anything: the fields start after the last one.
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    const fields = statFields(pid);
     const [state, parent] = fields;
     const ticks = fields[19];
     if (state === undefined || state === 'Z' || state === 'X' || ticks === undefined) return undefined;
@@ -21,6 +18,10 @@ export class Procfs implements ProcessTable {
 
   isAlive(handle: ProcessHandle): boolean {
     return this.facts(handle.pid)?.startedAt === handle.startedAt;
+  }
+
+  isZombie(pid: number): boolean {
+    return statFields(pid)[0] === 'Z';
   }
 
   children(pid: number): readonly number[] {
@@ -47,6 +48,12 @@ export class Procfs implements ProcessTable {
     this.bootEpoch ??= Number(/^btime (\d+)$/m.exec(read('/proc/stat') ?? '')?.[1] ?? 0);
     return this.bootEpoch;
   }
+}
+
+/** Fields of /proc/<pid>/stat from the state on. The name before it may contain anything, so they start after its last bracket. */
+function statFields(pid: number): string[] {
+  const stat = read(`/proc/${pid}/stat`);
+  return stat === undefined ? [] : stat.slice(stat.lastIndexOf(')') + 2).split(' ');
 }
 
 function processIds(): number[] {

@@ -23,6 +23,14 @@ export class PsTable implements ProcessTable {
     return this.facts(handle.pid)?.startedAt === handle.startedAt;
   }
 
+  isZombie(pid: number): boolean {
+    return (
+      ps(['-o', 'stat=', '-p', String(pid)])[0]
+        ?.trim()
+        .startsWith('Z') === true
+    );
+  }
+
   children(pid: number): readonly number[] {
     const pairs = ps(['-A', '-o', 'pid=,ppid=']).map((line) => line.trim().split(/\s+/).map(Number));
     return pairs.flatMap(([child, parent]) => (parent === pid && child !== undefined ? [child] : []));

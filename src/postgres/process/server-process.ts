@@ -75,7 +75,10 @@ export class ServerProcess {
   ): Promise<Postmaster | undefined> {
     const { clock, log, table } = this.options;
     const occupant = await this.lookUp();
-    const foreignPid = occupant.kind === 'foreign' ? occupant.pid : undefined;
+    // A dead postmaster that nobody reaps (a container without init) would keep the server from starting as well. The check
+    // of the shared memory, which protects against backends that are left, is not affected.
+    const isInTheWay = occupant.kind === 'foreign' || (occupant.pid !== undefined && table.isZombie(occupant.pid));
+    const foreignPid = isInTheWay ? occupant.pid : undefined;
     if (foreignPid !== undefined) log.info(`Telling pg_ctl that it is safe to ignore postmaster.pid for process ${foreignPid}`);
     const pid = await spawnDetached(argv, serverEnvironment(environment, foreignPid), clock);
     if (pid === undefined) return undefined;

@@ -1,0 +1,442 @@
+import { basename } from 'node:path';
+import type { Milliseconds } from '../base/duration.js';
+import type { Lsn } from '../base/lsn.js';
+import type { HistoryLine } from '../cluster/history.js';
+import { isStarting, type PostgresRole, type PostgresState } from '../cluster/postgres-state.js';
+import type { Clock } from '../ports/clock.js';
+import type { Log } from '../ports/log.js';
+import type {
+  ControlData,
+  FollowOptions,
+  InitialiseOutcome,
+  LeaderTimelines,
+  LocalPosition,
+  Postgres,
+  PostgresEvent,
+  PostgresObservation,
+  RewindOutcome,
+  ShutdownPositions,
+  StartOptions,
+  StartOutcome,
+  StopOptions,
+  Upstream,
+} from '../ports/postgres.js';
+import type { Random } from '../ports/random.js';
+import type { BootstrapSettings, PostgresSettings } from '../ports/settings.js';
+import { moveDataDirectoryAside, removeDataDirectory } from './bootstrap/data-directory.js';
+import { leaderlessMethods } from './bootstrap/replica.js';
+import { type Callbacks, createCallbacks } from './callbacks.js';
+import { type CancellableRunner, createCancellableRunner } from './cancellable.js';
+import { ControlDataReader } from './control-data/control-data.js';
+import { hasRecoveryConfiguration, isDataDirectoryEmpty, readMajorVersion, walDirectory } from './control-data/data-directory.js';
+import { readHistoryFile } from './control-data/history-file.js';
+import { follow } from './follow.js';
+import { Observer } from './observe.js';
+import { FileGuard } from './process/file-guard.js';
+import { InstanceState } from './process/instance-state.js';
+import { Lifecycle } from './process/lifecycle.js';
+import type { ProcessTable } from './process/process-table.js';
+import { Procfs } from './process/procfs.js';
+import { PsTable } from './process/ps-table.js';
+import { ServerProcess } from './process/server-process.js';
+import { toolPath } from './process/tools.js';
+import { connect } from './query/connect.js';
+import { ConnectionProblem, QueryFailed } from './query/errors.js';
+import { Heartbeat } from './query/heartbeat.js';
+import { identifySystem } from './query/replication.js';
+import type { RunningServer, ServerConfiguration } from './server-configuration.js';
+import { advancePhysicalSlot, createPhysicalSlot, dropSlot } from './slots/physical-slots.js';
+
+/** Limit of one file call below the data directory: a local disk needs microseconds, a stuck one never answers. */
+const FILE_LIMIT_MS = 2000;
+
+export interface LocalPostgresOptions {
+  readonly settings: PostgresSettings;
+  readonly bootstrap: BootstrapSettings | undefined;
+  readonly name: string;
+  readonly scope: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  /** The agent's own environment; what the server must not see is filtered. */
+  readonly environment: Readonly<Record<string, string>>;
+  readonly retryTimeoutMs: () => number;
+  readonly synchronousMode: () => 'off' | 'on' | 'strict';
+}
+
+/**
+ * The real server of this member: a composition of what stands in the folders beside this file.
+ * @see Postgres for the contract of each method.
+ */
+export class LocalPostgres implements Postgres {
+  private readonly options: LocalPostgresOptions;
+  private settings: PostgresSettings;
+  private readonly listeners = new Set<(event: PostgresEvent) => void>();
+  private readonly files: FileGuard;
+  private readonly state: InstanceState;
+  private readonly server: ServerProcess;
+  private readonly heartbeat: Heartbeat;
+  private readonly control: ControlDataReader;
+  private readonly callbacks: Callbacks;
+  private readonly cancellable: CancellableRunner;
+  private readonly lifecycle: Lifecycle;
+  private readonly observer: Observer;
+  private readonly configuration: ServerConfiguration;
+  private knownMajorVersion = 0;
+  private joining: Promise<void> | undefined;
+  /** A server that was there before us is not ready yet. */
+  private isJoining = false;
+  private takingOver: Promise<void> | undefined;
+  /** While a cluster is created there are no callbacks, and its identifier is not told. */
+  private isBootstrapping = false;
+  private isCustomBootstrap = false;
+
+  constructor(options: LocalPostgresOptions, configuration: ServerConfiguration) {
+    const { clock, random, log, environment, scope } = options;
+    this.options = options;
+    this.settings = options.settings;
+    this.configuration = configuration;
+    this.files = new FileGuard(clock, FILE_LIMIT_MS);
+    this.state = new InstanceState(clock);
+    const table: ProcessTable = process.platform === 'linux' ? new Procfs() : new PsTable();
+    const binaryName = basename(toolPath(this.settings, 'postgres'));
+    this.server = new ServerProcess({
+      clock,
+      log,
+      table,
+      files: this.files,
+      dataDir: this.settings.dataDir,
+      binaryName,
+      onEnded: () => this.emit({ kind: 'process-ended' }),
+    });
+    this.heartbeat = new Heartbeat({ clock, random, log, target: () => configuration.localTarget(), onLost: () => this.connectionLost() });
+    const settings = (): PostgresSettings => this.settings;
+    const majorVersion = (): Promise<number> => this.majorVersion();
+    this.control = new ControlDataReader({ settings, majorVersion: () => this.knownMajorVersion, files: this.files, log });
+    this.callbacks = createCallbacks({ commands: () => this.settings.callbacks, scope, clock, log });
+    this.cancellable = createCancellableRunner({ clock, log });
+    this.lifecycle = new Lifecycle({
+      clock,
+      log,
+      table,
+      server: this.server,
+      state: this.state,
+      heartbeat: this.heartbeat,
+      control: this.control,
+      configuration,
+      callbacks: this.callbacks,
+      cancellable: this.cancellable,
+      settings,
+      clusterName: scope,
+      environment,
+      majorVersion,
+      roleOnDisk: () => this.roleOnDisk(),
+      checkpoint: (timeoutMs) => this.checkpoint(timeoutMs === undefined ? {} : { timeoutMs: timeoutMs as Milliseconds }),
+      areCallbacksBlocked: () => this.isBootstrapping,
+      isCustomBootstrap: () => this.isCustomBootstrap,
+      onReady: () => this.emit({ kind: 'ready' }),
+    });
+    this.observer = new Observer({
+      clock,
+      log,
+      files: this.files,
+      server: this.server,
+      state: this.state,
+      heartbeat: this.heartbeat,
+      control: this.control,
+      lifecycle: this.lifecycle,
+      configuration,
+      dataDir: () => this.settings.dataDir,
+      majorVersion,
+      isTakenOver: () => this.callbacks.wasCalled,
+      hasRestoreCommand: () => Boolean(this.settings.recoveryConf['restore_command']),
+      maySystemIdBeRead: () => !this.isBootstrapping,
+    });
+  }
+
+  async observe(options: { readonly timeoutMs: Milliseconds; readonly withSynchronousState: boolean }): Promise<PostgresObservation> {
+    this.joining ??= this.join();
+    await this.within(options.timeoutMs / 2, this.joining);
+    if (this.takingOver !== undefined) await this.within(options.timeoutMs / 4, this.takingOver);
+    return this.observer.observe(options.timeoutMs, options.withSynchronousState);
+  }
+
+  subscribe(listener: (event: PostgresEvent) => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  setRole(role: PostgresRole): void {
+    this.state.role = role;
+  }
+
+  setState(state: PostgresState): void {
+    this.state.setState(state);
+  }
+
+  callback(action: 'on_start' | 'on_role_change'): void {
+    this.lifecycle.fire(action);
+  }
+
+  async controlData(): Promise<ControlData | undefined> {
+    if ((await this.majorVersion()) === 0 || this.state.state === 'creating replica') return undefined;
+    return this.control.read();
+  }
+
+  shutdownPositions(): Promise<ShutdownPositions | undefined> {
+    return this.control.shutdownPositions();
+  }
+
+  async timelineHistory(timeline: number): Promise<readonly HistoryLine[]> {
+    const folder = walDirectory(this.settings.dataDir, await this.majorVersion());
+    return this.files.run('timeline history', () => readHistoryFile(folder, timeline, this.options.name));
+  }
+
+  async replicaTimeline(): Promise<number | undefined> {
+    return (await identifySystem(this.configuration.replicationTarget(), this.options.clock))?.timeline;
+  }
+
+  start(options: StartOptions): Promise<StartOutcome> {
+    return this.lifecycle.start(options);
+  }
+
+  stop(options: StopOptions): Promise<boolean> {
+    return this.lifecycle.stop(options);
+  }
+
+  restart(options: StartOptions): Promise<StartOutcome> {
+    return this.lifecycle.restart(options);
+  }
+
+  killSpawned(): Promise<void> {
+    return this.server.killSpawned();
+  }
+
+  reload(): Promise<boolean> {
+    return this.lifecycle.reload();
+  }
+
+  async checkpoint(options: { readonly timeoutMs?: Milliseconds }): Promise<boolean> {
+    const { clock, log } = this.options;
+    try {
+      const session = await connect(this.configuration.localTarget(), {
+        clock,
+        connectTimeoutMs: options.timeoutMs,
+        queryTimeoutMs: 0,
+        startupOptions: '-c statement_timeout=0 -c search_path=pg_catalog',
+        applicationName: 'Patroni',
+      });
+      try {
+        await session.query((await this.majorVersion()) >= 190_000 ? 'CHECKPOINT (FLUSH_UNLOGGED)' : 'CHECKPOINT');
+        return true;
+      } finally {
+        session.close();
+      }
+    } catch (error) {
+      if (!(error instanceof ConnectionProblem || error instanceof QueryFailed)) throw error;
+      log.warning(`CHECKPOINT failed: ${error.message}`);
+      return false;
+    }
+  }
+
+  async resumeReplay(): Promise<void> {
+    const name = (await this.majorVersion()) >= 100_000 ? 'pg_wal_replay_resume' : 'pg_xlog_replay_resume';
+    await this.heartbeat.query(`SELECT pg_catalog.${name}()`);
+  }
+
+  runPrePromote(): Promise<boolean> {
+    return this.lifecycle.runPrePromote();
+  }
+
+  promote(options: { readonly timeoutMs: Milliseconds }): Promise<'promoted' | 'requested' | 'failed'> {
+    return this.lifecycle.promote(options.timeoutMs);
+  }
+
+  follow(upstream: Upstream | undefined, options: FollowOptions): Promise<StartOutcome> {
+    return follow(upstream, options, {
+      state: this.state,
+      lifecycle: this.lifecycle,
+      server: this.server,
+      configuration: this.configuration,
+      majorVersion: () => this.majorVersion(),
+      isTakenOver: () => this.callbacks.wasCalled,
+    });
+  }
+
+  async compareRecovery(upstream: Upstream | undefined): Promise<{ readonly change: boolean; readonly restart: boolean }> {
+    return this.configuration.compareRecovery(upstream, this.running());
+  }
+
+  async createPhysicalSlot(name: string): Promise<void> {
+    await createPhysicalSlot((text) => this.heartbeat.query(text), name, await this.majorVersion());
+  }
+
+  dropSlot(name: string): Promise<boolean> {
+    return dropSlot((text) => this.heartbeat.query(text), name);
+  }
+
+  advancePhysicalSlot(name: string, lsn: Lsn): Promise<void> {
+    return advancePhysicalSlot((text) => this.heartbeat.query(text), name, lsn);
+  }
+
+  async setSynchronousStandbyNames(value: string | undefined): Promise<void> {
+    const isChanged = await this.configuration.setSynchronousStandbyNames(value);
+    if (isChanged && (await this.server.find()) !== undefined && !isStarting(this.state.state)) await this.lifecycle.reload();
+  }
+
+  cancel(): Promise<void> {
+    return this.cancellable.cancel();
+  }
+
+  resetCancellation(): void {
+    this.cancellable.reset();
+  }
+
+  async close(): Promise<void> {
+    this.listeners.clear();
+    this.server.close();
+    this.heartbeat.close();
+  }
+
+  initialise(): Promise<InitialiseOutcome> {
+    throw new Error('not composed yet');
+  }
+
+  runPostBootstrap(): Promise<boolean> {
+    throw new Error('not composed yet');
+  }
+
+  clone(_source: Upstream | undefined, _options: { readonly basebackupOnly: boolean }): Promise<boolean> {
+    throw new Error('not composed yet');
+  }
+
+  hasLeaderlessMethod(methods: readonly string[] | undefined): boolean {
+    return leaderlessMethods(methods ?? this.settings.createReplicaMethods, this.settings.methods).length > 0;
+  }
+
+  async moveDataDirectoryAside(): Promise<void> {
+    await moveDataDirectoryAside(this.settings.dataDir, this.options.log);
+    this.forgetDataDirectory();
+  }
+
+  async removeDataDirectory(): Promise<void> {
+    await removeDataDirectory(this.settings.dataDir, this.options.log);
+    this.forgetDataDirectory();
+  }
+
+  canRewind(): Promise<boolean> {
+    throw new Error('not composed yet');
+  }
+
+  localPosition(): Promise<LocalPosition | undefined> {
+    throw new Error('not composed yet');
+  }
+
+  leaderTimelines(_leader: Upstream): Promise<LeaderTimelines> {
+    throw new Error('not composed yet');
+  }
+
+  checkpointRecordEnd(_timeline: number, _lsn: Lsn): Promise<Lsn | undefined> {
+    throw new Error('not composed yet');
+  }
+
+  rewind(_leader: Upstream): Promise<RewindOutcome> {
+    throw new Error('not composed yet');
+  }
+
+  singleUserRecovery(): Promise<boolean> {
+    throw new Error('not composed yet');
+  }
+
+  canSkipSingleUserRecovery(): Promise<boolean> {
+    throw new Error('not composed yet');
+  }
+
+  private forgetDataDirectory(): void {
+    this.observer.forgetSystemId();
+    this.knownMajorVersion = 0;
+  }
+
+  private async within(limitMs: number, work: Promise<void>): Promise<void> {
+    let cancel: (() => void) | undefined;
+    const limit = new Promise<void>((resolve) => {
+      cancel = this.options.clock.after(limitMs, resolve);
+    });
+    await Promise.race([work, limit]);
+    cancel?.();
+  }
+
+  private emit(event: PostgresEvent): void {
+    if (event.kind === 'ready' && this.isJoining) {
+      this.isJoining = false;
+      this.takingOver = this.takeOver();
+    }
+    for (const listener of [...this.listeners]) listener(event);
+  }
+
+  private connectionLost(): void {
+    this.emit({ kind: 'connection-lost' });
+    // A dead server closes its connections first; looking now spares the wait for the next look.
+    this.server.current();
+  }
+
+  private running(): RunningServer {
+    const process = this.server.current();
+    return {
+      query: (text) => this.heartbeat.queryWithRetry(text, this.options.retryTimeoutMs() / 2, () => this.state.state !== 'restarting'),
+      isStarting: isStarting(this.state.state),
+      isTakenOver: this.callbacks.wasCalled,
+      processKey: process === undefined ? undefined : `${process.pid}/${process.startedAt}`,
+      receiver: this.observer.receiver,
+    };
+  }
+
+  private async majorVersion(): Promise<number> {
+    if (this.knownMajorVersion === 0) await this.readMajorVersion();
+    return this.knownMajorVersion;
+  }
+
+  private async readMajorVersion(): Promise<void> {
+    this.knownMajorVersion = await this.files.run('PG_VERSION', () => readMajorVersion(this.settings.dataDir));
+  }
+
+  private async roleOnDisk(): Promise<PostgresRole> {
+    const { dataDir } = this.settings;
+    const majorVersion = await this.majorVersion();
+    if (await this.files.run('data directory', () => isDataDirectoryEmpty(dataDir))) return 'uninitialized';
+    if (await this.files.run('signal files', () => hasRecoveryConfiguration(dataDir, majorVersion))) return 'replica';
+    return (await this.control.systemId()) === undefined ? 'uninitialized' : 'primary';
+  }
+
+  /** At the agent's start: takes over a server that runs already (postgres.md §3.5), once. */
+  private async join(): Promise<void> {
+    try {
+      const isRunning = (await this.server.find()) !== undefined;
+      const role = await this.roleOnDisk();
+      // A stopped former primary must never be announced as primary.
+      this.state.role = !isRunning && role === 'primary' ? 'demoted' : role;
+      if (!isRunning) return;
+      // Not our start: its callback is fired when the agent takes the server over.
+      this.isJoining = true;
+      this.state.setPendingCallback('none');
+      this.state.setState('starting');
+      await this.lifecycle.checkStartup();
+    } catch (error) {
+      // Looking again is the next cycle's task.
+      this.options.log.warning('the running server could not be looked at', error);
+    }
+  }
+
+  /** Once the server that was found at the agent's start is ready. */
+  private async takeOver(): Promise<void> {
+    try {
+      const rows = await this.heartbeat.query('SELECT pg_catalog.pg_is_in_recovery() AS r');
+      const isInRecovery = rows[0]?.['r'] === 't';
+      this.state.role = isInRecovery ? 'replica' : 'primary';
+      if (await this.configuration.join(this.running(), isInRecovery)) await this.lifecycle.reload();
+    } catch (error) {
+      // Looking again is the next cycle's task.
+      this.options.log.warning('the running server could not be taken over completely', error);
+    }
+  }
+}
