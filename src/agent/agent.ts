@@ -1,0 +1,525 @@
+import { type Milliseconds, milliseconds } from '../base/duration.js';
+import type { Lsn } from '../base/lsn.js';
+import { deepEqualByText, pythonText } from '../base/python-values.js';
+import { parseGlobalConfig } from '../cluster/dynamic-config.js';
+import { parseScheduledAt } from '../cluster/failover-request.js';
+import { apiUrlOf } from '../cluster/member.js';
+import { type ClusterView, memberNamed } from '../cluster/view.js';
+import { decide } from '../ha/decide.js';
+import type { Decision } from '../ha/decision.js';
+import { judgeTakeover, takeoverPeers } from '../ha/election.js';
+import { isFencing } from '../ha/job.js';
+import { type Facts, isPrimary, type KnownObservation, type Observation } from '../ha/observation.js';
+import { armed } from '../ha/rewind.js';
+import { cloneSources, memberUpstream, remoteMember, upstreamOf } from '../ha/upstream.js';
+import type { AgentControl } from '../ports/agent-control.js';
+import { type DcsEvent, DcsUnavailable } from '../ports/dcs.js';
+import type { PostgresObservation, Upstream } from '../ports/postgres.js';
+import { AgentController } from './control.js';
+import type { AgentPorts } from './environment.js';
+import { askPeers, type Effect, type ExecutorParts, execute, observeTimeout } from './executor.js';
+import { JobRunner } from './job-runner.js';
+import { runJob } from './jobs/bodies.js';
+import type { JobServices } from './jobs/services.js';
+import { LockKeeper } from './lock-keeper.js';
+import { Publisher } from './publisher.js';
+import { restartObstacle } from './restart-conditions.js';
+import { shutdown } from './shutdown.js';
+import { type AgentState, initialState } from './state.js';
+
+/** A decision needs a handful of rounds; more means that two rules hand the cycle to each other. */
+const MAX_ROUNDS = 50;
+/** The loop never runs more often than this, whatever events say. */
+const LEAST_CYCLE_GAP_MS = 25;
+/** Between two attempts to read the store at start. */
+const START_RETRY_MS = 1000;
+/** Somebody with our name who answers within this time is alive. */
+const NAMESAKE_TIMEOUT_MS = 3000;
+
+type Exit = NonNullable<Effect['exit']>;
+
+/**
+ * One member: observes, decides, executes, reports, again and again, and reacts to events in between.
+ *
+ * Life: `run` (waits for the store, refuses a namesake, loops) until `stop` or an exit that a rule ordered; then the
+ * shutdown procedure. Everything that changes the server or the lock goes through a decision or a job.
+ */
+export class Agent {
+  readonly control: AgentControl;
+  private readonly ports: AgentPorts;
+  private readonly state: AgentState;
+  private readonly lock: LockKeeper;
+  private readonly jobs: JobRunner;
+  private readonly publisher: Publisher;
+  private readonly parts: ExecutorParts;
+  private readonly services: JobServices;
+  private readonly controller: AgentController;
+  private wakeUp: (() => void) | undefined;
+  private isWoken = false;
+  private isStopping = false;
+  private isReloadWanted = false;
+  private wakesOnMembers = false;
+  private cycle: Promise<unknown> = Promise.resolve();
+  private appliedConfig: Readonly<Record<string, unknown>> | undefined;
+  private lastRoleClass: string | undefined;
+
+  /** @param initial how the server looks before the first cycle. */
+  constructor(ports: AgentPorts, initial: PostgresObservation) {
+    this.ports = ports;
+    const raw = ports.configuration.initialDynamic();
+    const parsed = parseGlobalConfig(raw);
+    const fallback = parseGlobalConfig({});
+    if ('invalid' in fallback) throw new Error('the defaults are invalid');
+    if ('invalid' in parsed) ports.log.error(`dynamic configuration refused: ${parsed.invalid}; the defaults are used`);
+    this.state = initialState('invalid' in parsed ? fallback.config : parsed.config, 'invalid' in parsed ? {} : raw, initial);
+    this.publisher = new Publisher(ports, this.state);
+    this.lock = new LockKeeper({
+      ...ports,
+      timings: () => this.state.config,
+      onExpired: () => void this.fence(),
+      onLost: () => this.wake(),
+    });
+    this.jobs = new JobRunner({
+      ...ports,
+      body: (job, control) => runJob(job, this.services, control),
+      onEnd: () => {
+        this.controller.invalidate();
+        this.wake();
+      },
+    });
+    this.services = this.jobServices();
+    this.parts = {
+      ports,
+      state: this.state,
+      lock: this.lock,
+      jobs: this.jobs,
+      publisher: this.publisher,
+      reload: () => this.load(),
+      applyScheduledRestart: (o) => this.applyScheduledRestart(o),
+      checkpointAfterPromote: () => void this.checkpointAfterPromote(),
+    };
+    this.controller = new AgentController({
+      ports,
+      state: this.state,
+      lock: this.lock,
+      jobs: this.jobs,
+      publisher: this.publisher,
+      wake: () => this.wake(),
+      requestReload: () => {
+        this.isReloadWanted = true;
+        this.wake();
+      },
+      betweenCycles: (work) => this.betweenCycles(work),
+      observe: () => this.lookAtServer(),
+      buildObservation: () => this.observation({}, []),
+    });
+    this.control = this.controller;
+  }
+
+  /** Ends the wait between two cycles. */
+  wake(): void {
+    this.isWoken = true;
+    this.wakeUp?.();
+  }
+
+  /** Orders the shutdown; `run` resolves when it is done. */
+  stop(): void {
+    this.isStopping = true;
+    this.wake();
+  }
+
+  /** Works until `stop`, or until a rule ends it. @returns the exit code of the process. */
+  async run(): Promise<number> {
+    const { dcs, postgres, log } = this.ports;
+    if (!(await this.firstLoad())) return 0;
+    if (await this.hasLivingNamesake()) {
+      log.critical(`Can't start; there is already a node named '${this.ports.configuration.name}' running`);
+      return 1;
+    }
+    const unsubscribe = [dcs.subscribe((event) => this.onStoreEvent(event)), postgres.subscribe(() => this.onServerEvent())];
+    try {
+      const exit = await this.loop();
+      await shutdown(this.services, this.jobs, this.state, { stopServer: exit?.stopServer ?? true, publish: () => this.publishFinal() });
+      if (exit !== undefined) log.critical(exit.message);
+      return exit?.code ?? 0;
+    } finally {
+      for (const end of unsubscribe) end();
+      this.lock.drop();
+    }
+  }
+
+  private async loop(): Promise<Exit | undefined> {
+    const { clock, log } = this.ports;
+    this.state.nextRun = clock.monotonic();
+    while (!this.isStopping) {
+      const startedAt = clock.monotonic();
+      this.isWoken = false;
+      const outcome = await this.betweenCycles(() => this.runCycle());
+      if (outcome.exit !== undefined) return outcome.exit;
+      await this.afterCycle();
+      this.controller.invalidate();
+      await this.sleep(startedAt, outcome.wakeAt);
+    }
+    log.info('shutting down');
+    return undefined;
+  }
+
+  /** Waits for the next period, for an earlier time that a rule gave, or for an event. */
+  private async sleep(startedAt: number, wakeAt: number | undefined): Promise<void> {
+    const { clock } = this.ports;
+    this.state.nextRun += this.state.config.loopWaitMs;
+    if (this.state.nextRun <= clock.monotonic()) {
+      if (this.state.nextRun + this.state.config.loopWaitMs <= clock.monotonic())
+        this.ports.log.warning('Loop time exceeded, rescheduling immediately.');
+      this.state.nextRun = clock.monotonic();
+    }
+    const least = startedAt + LEAST_CYCLE_GAP_MS - clock.monotonic();
+    if (least > 0) await clock.sleep(least);
+    if (!this.isWoken && !this.isStopping) {
+      const until = Math.min(this.state.nextRun, wakeAt ?? Number.POSITIVE_INFINITY);
+      await new Promise<void>((resolve) => {
+        const cancel = clock.after(Math.max(until - clock.monotonic(), 0), resolve);
+        this.wakeUp = () => {
+          cancel();
+          resolve();
+        };
+      });
+      this.wakeUp = undefined;
+    }
+    if (this.isWoken || (wakeAt !== undefined && wakeAt < this.state.nextRun)) this.state.nextRun = clock.monotonic();
+  }
+
+  /** Cycles and requests that change something exclude each other. */
+  private betweenCycles<T>(work: () => Promise<T>): Promise<T> {
+    const next = this.cycle.then(work, work);
+    this.cycle = next.catch(() => undefined);
+    return next;
+  }
+
+  private async runCycle(): Promise<{ readonly exit?: Exit; readonly wakeAt?: Milliseconds }> {
+    const { log } = this.ports;
+    const ended = this.jobs.takeEnded();
+    if (this.isReloadWanted) {
+      this.isReloadWanted = false;
+      await this.ports.configuration.reloadLocal();
+    }
+    const [isLoaded] = await Promise.all([this.tryLoad(), this.lookAtServer()]);
+    let facts: Facts = {};
+    let isKnown = isLoaded;
+    for (let round = 0; round < MAX_ROUNDS; round++) {
+      const o = this.observation(facts, round === 0 ? ended : [], isKnown);
+      const decision = decide(o, this.state.memory);
+      this.state.memory = decision.memory;
+      const effect = await this.carryOut(decision, o, isKnown);
+      if (effect.exit !== undefined) return { exit: effect.exit };
+      if (effect.isUnavailable) {
+        isKnown = false;
+        this.state.view = undefined;
+        continue;
+      }
+      facts = { ...facts, ...effect.facts };
+      if (decision.isFinal) return this.conclude(decision, isKnown);
+    }
+    log.error(`no decision after ${MAX_ROUNDS} rounds: please report it as a bug`);
+    return {};
+  }
+
+  /** Executes the actions in order; the first failure drops the rest. */
+  private async carryOut(decision: Decision, o: Observation, isKnown: boolean): Promise<Effect & { readonly isUnavailable?: boolean }> {
+    let facts: Facts = {};
+    for (const action of decision.actions) {
+      try {
+        const effect = await execute(action, { ...o, facts: { ...o.facts, ...facts } }, this.parts);
+        if (effect.exit !== undefined) return effect;
+        facts = { ...facts, ...effect.facts };
+        if (effect.isFailed === true) break;
+      } catch (error) {
+        if (!(error instanceof DcsUnavailable) || !isKnown) throw error;
+        this.ports.log.error(`Error communicating with DCS: ${error.message}`);
+        return { facts, isUnavailable: true };
+      }
+    }
+    return { facts };
+  }
+
+  private async conclude(decision: Decision, isKnown: boolean): Promise<{ readonly wakeAt?: Milliseconds }> {
+    const { log } = this.ports;
+    const view = this.state.view;
+    log.info(`Lock owner: ${view?.leader?.name ?? 'None'}; I am ${this.ports.configuration.name}`);
+    log.info(`${this.state.config.isPaused ? 'PAUSE: ' : ''}${decision.reason}`);
+    log.debug(`rule ${decision.rule}`);
+    this.wakesOnMembers = decision.wakeOnMembers === true;
+    if (isKnown) await this.publisher.member(this.observation({}, [], true));
+    this.lock.noteCycle(this.state.view?.leader);
+    return decision.wakeAt === undefined ? {} : { wakeAt: decision.wakeAt };
+  }
+
+  private observation(facts: Facts, endedJobs: Observation['endedJobs'], isKnown = this.state.view !== undefined): Observation {
+    const { clock, configuration, watchdog } = this.ports;
+    const { state } = this;
+    return {
+      now: milliseconds(clock.monotonic()),
+      wallNow: clock.wall(),
+      me: configuration.name,
+      config: state.config,
+      policy: configuration.policy(),
+      cluster:
+        isKnown && state.view !== undefined ? { kind: 'known', view: state.view } : { kind: 'unavailable', error: 'DCS is not accessible' },
+      oldView: state.oldView,
+      postgres: state.postgres,
+      job: this.jobs.current,
+      endedJobs,
+      watchdog: { needsActivation: !watchdog.isRunning, isHealthy: watchdog.isHealthy() },
+      firstCheckpoint: state.firstCheckpoint,
+      isLeaseValid: this.lock.isHeld,
+      facts,
+    };
+  }
+
+  private knownObservation(): KnownObservation | undefined {
+    const o = this.observation({}, []);
+    return o.cluster.kind === 'known' ? { ...o, cluster: o.cluster } : undefined;
+  }
+
+  /** Reads the view into the state, with the configuration that it carries. @throws DcsUnavailable */
+  private async load(): Promise<void> {
+    const { clock, dcs, configuration } = this.ports;
+    const view = await dcs.load({ timeoutMs: this.state.config.retryTimeoutMs });
+    this.state.view = view;
+    this.state.viewAt = clock.monotonic();
+    this.state.dcsLastSeen = Math.floor(clock.wall() / 1000);
+    this.state.failsafe = view.failsafe;
+    if (view.leader !== undefined || this.state.oldView === undefined) this.state.oldView = view;
+    if (view.leader?.name !== configuration.name && this.lock.isHeld) this.lock.drop();
+    this.adoptConfig(view);
+  }
+
+  private async tryLoad(): Promise<boolean> {
+    try {
+      await this.load();
+      return true;
+    } catch (error) {
+      if (!(error instanceof DcsUnavailable)) throw error;
+      this.ports.log.error(`Error communicating with DCS: ${error.message}`);
+      this.state.view = undefined;
+      return false;
+    }
+  }
+
+  /** Takes a changed `/config` over for the decisions; an unusable one leaves the last valid in force. */
+  private adoptConfig(view: ClusterView): void {
+    const entry = view.config;
+    if (entry === undefined || !entry.isValid || Object.keys(entry.data).length === 0 || entry.modifyVersion === this.state.configVersion)
+      return;
+    this.state.configVersion = entry.modifyVersion;
+    const parsed = parseGlobalConfig(entry.data);
+    if ('invalid' in parsed) {
+      this.ports.log.error(`dynamic configuration refused, the one before stays in force: ${parsed.invalid}`);
+      return;
+    }
+    for (const warning of parsed.warnings) this.ports.log.warning(warning);
+    this.state.config = parsed.config;
+    this.state.rawConfig = entry.data;
+  }
+
+  /** What changed in the cycle reaches the rest: settings of the server, timings of the store, the cached copy. */
+  private async afterCycle(): Promise<void> {
+    const { configuration, dcs, log } = this.ports;
+    const { rawConfig, config, postgres } = this.state;
+    if (this.appliedConfig === undefined || !deepEqualByText(this.appliedConfig, rawConfig)) {
+      this.appliedConfig = rawConfig;
+      const refusal = await configuration.applyDynamic(rawConfig, config);
+      if (refusal !== undefined) log.error(`dynamic configuration not applied: ${refusal}`);
+      await dcs.configure(config, {});
+      this.ports.watchdog.configure(config);
+      if (postgres.role !== 'uninitialized') await configuration.saveDynamic(rawConfig);
+    }
+    const roleClass = roleClassOf(this.state.postgres.role);
+    if (this.lastRoleClass !== undefined && roleClass !== this.lastRoleClass) await configuration.applyRole();
+    this.lastRoleClass = roleClass;
+  }
+
+  /** Looks at the server; what was seen is the state's, for the cycle and for the REST API alike. */
+  private async lookAtServer(): Promise<void> {
+    const { clock, postgres } = this.ports;
+    const at = clock.monotonic();
+    const seen = await postgres.observe({
+      timeoutMs: observeTimeout(this.state.config.retryTimeoutMs),
+      withSynchronousState: this.state.config.synchronousMode !== 'off',
+    });
+    if (at >= this.state.postgresAt) {
+      this.state.postgres = seen;
+      this.state.postgresAt = at;
+    }
+  }
+
+  private onStoreEvent(event: DcsEvent): void {
+    if (
+      event.kind === 'leader-changed' ||
+      event.kind === 'config-changed' ||
+      event.kind === 'failover-changed' ||
+      event.kind === 'reconnected'
+    )
+      this.wake();
+    if (event.kind === 'members-changed' && this.wakesOnMembers) this.wake();
+  }
+
+  private onServerEvent(): void {
+    this.controller.invalidate();
+    this.wake();
+  }
+
+  /** The own lease ended by own clock: a primary stops now, whatever the cycle is waiting for. */
+  private async fence(): Promise<void> {
+    this.controller.invalidate();
+    this.wake();
+    const o = this.observation({}, []);
+    const running = this.jobs.current?.job;
+    if (o.config.isPaused || !isPrimary(o) || (running !== undefined && isFencing(running))) return;
+    this.ports.log.error('the lease of the leader lock ended before it could be renewed, demoting self');
+    await this.jobs.cancel();
+    this.state.memory = { ...this.state.memory, rewind: armed(this.state.memory, o) };
+    const refusal = this.jobs.start({ kind: 'demote', mode: 'immediate-nolock', request: undefined });
+    if (refusal !== undefined) this.ports.log.error(refusal);
+  }
+
+  /** Reads the store until it answers. @returns false when stopped before. */
+  private async firstLoad(): Promise<boolean> {
+    const { clock, log } = this.ports;
+    while (!this.isStopping) {
+      if (await this.tryLoad()) return true;
+      log.info('Can not get cluster from dcs');
+      await clock.sleep(START_RETRY_MS);
+    }
+    return false;
+  }
+
+  private async hasLivingNamesake(): Promise<boolean> {
+    const { view } = this.state;
+    const member = view === undefined ? undefined : memberNamed(view, this.ports.configuration.name);
+    const apiUrl = member === undefined ? undefined : apiUrlOf(member);
+    return apiUrl !== undefined && (await this.ports.peers.isAlive(apiUrl, NAMESAKE_TIMEOUT_MS));
+  }
+
+  private async publishFinal(): Promise<void> {
+    await this.lookAtServer();
+    if (await this.tryLoad()) await this.publisher.member(this.observation({}, []));
+  }
+
+  /** The first checkpoint of a new timeline: until it is done nobody may rewind from this server (ha.md §14.6). */
+  private async checkpointAfterPromote(): Promise<void> {
+    const { postgres } = this.ports;
+    if (this.state.firstCheckpoint === 'running') return;
+    this.state.firstCheckpoint = 'running';
+    const timeline = this.state.postgres.status.kind === 'known' ? this.state.postgres.status.value.primaryTimeline : 0;
+    const control = await postgres.controlData();
+    const isDone = (timeline > 0 && control?.checkpointTimeline === timeline) || (await postgres.checkpoint({}));
+    if (this.state.firstCheckpoint === 'running') this.state.firstCheckpoint = isDone ? 'done' : 'unknown';
+    if (isDone) this.wake();
+  }
+
+  /** Starts the scheduled restart when it is due and its conditions hold; forgets one that is void or stale. */
+  private applyScheduledRestart(o: KnownObservation): void {
+    const wanted = this.state.scheduledRestart;
+    if (wanted === undefined || o.config.isPaused || this.jobs.current !== undefined || o.postgres.status.kind !== 'known') return;
+    const { log } = this.ports;
+    const forget = (): void => {
+      this.state.scheduledRestart = undefined;
+    };
+    const startedAt = o.postgres.status.value.postmasterStartTime;
+    if (startedAt !== this.state.scheduledAfterStart) {
+      log.info(`Cancelling scheduled restart: postgres restart has already happened at ${startedAt}`);
+      return forget();
+    }
+    const due = parseScheduledAt(wanted.schedule);
+    const inMs = due === undefined ? 0 : due.at - o.wallNow;
+    if (inMs > 0) {
+      if (inMs < o.config.loopWaitMs) this.ports.clock.after(inMs, () => this.wake());
+      return;
+    }
+    forget();
+    if (inMs < -1.5 * o.config.loopWaitMs) return log.warning(`Found a stale restart value, cleaning up: ${wanted.schedule}`);
+    const obstacle = restartObstacle(wanted, o);
+    if (obstacle !== undefined) return log.warning(`Scheduled restart: not proceeding with the restart: ${obstacle}`);
+    this.controller.beginRestart(wanted.timeout);
+    log.info(`restart initiated (scheduled at ${pythonText(wanted.schedule)})`);
+  }
+
+  private jobServices(): JobServices {
+    const { ports, state } = this;
+    return {
+      ...ports,
+      config: () => state.config,
+      policy: () => ports.configuration.policy(),
+      leaseEnd: () => this.lock.leaseEnd,
+      dropLease: () => this.lock.drop(),
+      holdsLock: () => this.lock.isHeld,
+      releaseLock: (lastLsn) => this.releaseLock(lastLsn),
+      hasSuccessorWith: (target) => this.hasSuccessorWith(target),
+      freshUpstream: async () => {
+        const o = (await this.tryLoad()) ? this.knownObservation() : undefined;
+        return o === undefined ? undefined : (upstreamOf(o) ?? (o.cluster.view.leader === undefined ? remoteMember(o) : undefined));
+      },
+      freshCloneSource: async (fromLeader) => {
+        const o = (await this.tryLoad()) ? this.knownObservation() : undefined;
+        return o === undefined ? undefined : cloneSource(o, fromLeader);
+      },
+      awaitOtherLeader: (timeoutMs) => this.awaitOtherLeader(timeoutMs),
+      resetFirstCheckpoint: () => {
+        state.firstCheckpoint = 'unknown';
+      },
+    };
+  }
+
+  private async releaseLock(lastLsn: Lsn | undefined): Promise<void> {
+    const o = this.knownObservation();
+    if (lastLsn !== undefined && o !== undefined) await this.publisher.finalPosition(o, lastLsn);
+    await this.lock.release(state(o));
+    this.ports.log.info('Leader key released');
+    this.controller.invalidate();
+  }
+
+  private async hasSuccessorWith(target: Lsn): Promise<boolean> {
+    const o = this.knownObservation();
+    if (o === undefined) return false;
+    const question = { targetLsn: target };
+    const answers = await askPeers(takeoverPeers(o, question), o, this.ports);
+    return judgeTakeover(o, answers, question).yes;
+  }
+
+  private async awaitOtherLeader(timeoutMs: number): Promise<void> {
+    const { clock, configuration, dcs } = this.ports;
+    const until = clock.monotonic() + timeoutMs;
+    let isChanged = false;
+    const unsubscribe = dcs.subscribe((event) => {
+      isChanged ||= event.kind === 'leader-changed' || event.kind === 'reconnected';
+    });
+    try {
+      while (clock.monotonic() < until) {
+        const isLoaded = await this.tryLoad();
+        const leader = this.state.view?.leader?.name;
+        if (isLoaded && leader !== undefined && leader !== configuration.name) return;
+        isChanged = false;
+        for (let waited = 0; !isChanged && waited < 500; waited += 50) await clock.sleep(50);
+      }
+    } finally {
+      unsubscribe();
+    }
+  }
+}
+
+function state(o: KnownObservation | undefined): ClusterView['leader'] {
+  return o?.cluster.view.leader;
+}
+
+function roleClassOf(role: string): string {
+  if (role === 'promoted') return 'primary';
+  return role === 'demoted' ? 'replica' : role;
+}
+
+function cloneSource(o: KnownObservation, fromLeader: boolean): Upstream | undefined {
+  const { leader } = o.cluster.view;
+  if (leader === undefined || leader.name === o.me) return undefined;
+  const replicas = fromLeader ? [] : cloneSources(o.cluster.view, o.me);
+  return memberUpstream(o, replicas[Math.floor(o.now) % Math.max(replicas.length, 1)] ?? leader.member);
+}

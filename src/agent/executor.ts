@@ -1,0 +1,241 @@
+import { assertNever } from '../base/assert.js';
+import { seconds } from '../base/duration.js';
+import { stringifyJson } from '../base/json.js';
+import { type HistoryLine, historyDocument } from '../cluster/history.js';
+import type { Action } from '../ha/decision.js';
+import type { Facts, KnownObservation, Observation } from '../ha/observation.js';
+import type { PeerStatus } from '../ports/peers.js';
+import type { AgentPorts } from './environment.js';
+import type { JobRunner } from './job-runner.js';
+import type { LockKeeper } from './lock-keeper.js';
+import type { Publisher } from './publisher.js';
+import type { AgentState } from './state.js';
+
+/** A peer that does not answer within this time counts as unreachable (ha.md §3.3). */
+export const PEER_TIMEOUT_MS = 2000;
+
+/** What executing an action gave: facts for the next round, a changed observation, or the end of the agent. */
+export interface Effect {
+  readonly facts?: Facts;
+  readonly exit?: { readonly code: number; readonly message: string; readonly stopServer: boolean };
+  /** The rest of the list is dropped, and the next round sees why. */
+  readonly isFailed?: boolean;
+}
+
+export interface ExecutorParts {
+  readonly ports: AgentPorts;
+  readonly state: AgentState;
+  readonly lock: LockKeeper;
+  readonly jobs: JobRunner;
+  readonly publisher: Publisher;
+  /** Reads the view again into the state. @throws DcsUnavailable */
+  readonly reload: () => Promise<void>;
+  readonly applyScheduledRestart: (o: KnownObservation) => void;
+  /** Starts the first checkpoint after a promotion beside the cycle. */
+  readonly checkpointAfterPromote: () => void;
+}
+
+const NOTHING: Effect = {};
+
+/** Carries out one action. @throws DcsUnavailable when the store gave no answer to a question about the lock or a key. */
+export async function execute(action: Action, o: Observation, parts: ExecutorParts): Promise<Effect> {
+  const { ports, state, lock, jobs, publisher } = parts;
+  const { postgres, dcs, log, watchdog } = ports;
+  const timeoutMs = o.config.retryTimeoutMs;
+  switch (action.kind) {
+    case 'renew-lock': {
+      const outcome = await lock.renew(state.view?.leader);
+      if (outcome === 'renewed' && action.withStatus && o.cluster.kind === 'known') await publisher.status({ ...o, cluster: o.cluster });
+      return { facts: { lock: outcome } };
+    }
+    case 'acquire-lock': {
+      const outcome = await lock.acquire();
+      if (outcome === 'acquired') await afterAcquiring(o, parts);
+      else log.info('Could not take out TTL lock');
+      await parts.reload();
+      return { facts: { acquire: outcome } };
+    }
+    case 'reload-view':
+      await parts.reload();
+      return { facts: { isReloaded: true } };
+    case 'ask-peers':
+      return { facts: { peers: await askPeers(action.peers, o, ports) } };
+    case 'activate-watchdog':
+      return { facts: { isWatchdogActive: watchdog.activate() } };
+    case 'read-control-data':
+      return { facts: { controlData: (await postgres.controlData()) ?? 'unreadable' } };
+    case 'read-can-rewind':
+      return { facts: { canRewind: await postgres.canRewind() } };
+    case 'read-backup-label':
+      return { facts: { canSkipSingleUserRecovery: await postgres.canSkipSingleUserRecovery() } };
+    case 'read-local-position':
+      return { facts: { localPosition: (await postgres.localPosition()) ?? 'unknown' } };
+    case 'read-leader-timelines':
+      return { facts: { leaderTimelines: await postgres.leaderTimelines(action.leader) } };
+    case 'read-checkpoint-record-end':
+      return { facts: { checkpointRecordEnd: (await postgres.checkpointRecordEnd(action.timeline, action.lsn)) ?? 'unknown' } };
+    case 'read-replica-timeline':
+      return { facts: { replicaTimeline: (await postgres.replicaTimeline()) ?? 'unknown' } };
+    case 'compare-recovery':
+      return { facts: { recovery: await postgres.compareRecovery(action.upstream) } };
+    case 'write-initialize':
+      return { facts: { isInitializeWritten: await dcs.writeInitialize(action.value, action.mode, { timeoutMs }) } };
+    case 'start-job': {
+      const refusal = jobs.start(action.job);
+      if (refusal === undefined) return NOTHING;
+      log.warning(refusal);
+      return { isFailed: true };
+    }
+    case 'cancel-job':
+      await jobs.cancel();
+      return NOTHING;
+    case 'release-lock':
+      if (action.lastLsn !== undefined && o.cluster.kind === 'known')
+        await publisher.finalPosition({ ...o, cluster: o.cluster }, action.lastLsn);
+      await lock.release(state.view?.leader);
+      state.view = undefined;
+      if (action.publish) {
+        await publisher.member({ ...o, isLeaseValid: false });
+        log.info('Leader key released');
+      }
+      return NOTHING;
+    case 'drop-lease':
+      lock.drop();
+      return NOTHING;
+    case 'take-lock':
+      return (await lock.take()) ? NOTHING : { isFailed: true };
+    case 'set-role':
+      postgres.setRole(action.role);
+      state.postgres = { ...state.postgres, role: action.role };
+      return NOTHING;
+    case 'set-state':
+      postgres.setState(action.state);
+      state.postgres = { ...state.postgres, state: action.state };
+      return NOTHING;
+    case 'callback':
+      postgres.callback(action.action);
+      return NOTHING;
+    case 'disarm-watchdog':
+      watchdog.disable();
+      return NOTHING;
+    case 'write-failover':
+      if (!(await dcs.writeFailover(action.value, action.version, { timeoutMs })))
+        log.warning('failover key not written: it was changed meanwhile');
+      return NOTHING;
+    case 'write-history':
+      await writeHistory(action.lines, o, ports);
+      return NOTHING;
+    case 'update-history':
+      await updateHistory(action.timeline, o, ports);
+      return NOTHING;
+    case 'write-config':
+      await dcs.writeConfig(stringifyJson(state.rawConfig), undefined, { timeoutMs });
+      return NOTHING;
+    case 'delete-initialize':
+      await dcs.deleteInitialize({ timeoutMs });
+      return NOTHING;
+    case 'reload-recovery':
+      await postgres.follow(action.upstream, { role: action.role, how: 'reload' });
+      return NOTHING;
+    case 'resume-replay':
+      await postgres.resumeReplay();
+      return NOTHING;
+    case 'checkpoint-after-promote':
+      parts.checkpointAfterPromote();
+      return NOTHING;
+    case 'stop-server':
+      await postgres.stop({ mode: action.mode, checkpoint: false, timeoutMs: action.timeoutMs });
+      return NOTHING;
+    case 'move-data-directory-aside':
+      await postgres.moveDataDirectoryAside();
+      return NOTHING;
+    case 'create-slot':
+    case 'drop-slot':
+    case 'advance-slot':
+      await maintainSlot(action, ports);
+      return NOTHING;
+    case 'apply-scheduled-restart':
+      if (o.cluster.kind === 'known') parts.applyScheduledRestart({ ...o, cluster: o.cluster });
+      return NOTHING;
+    case 'publish-member':
+      await publisher.member(o);
+      return NOTHING;
+    case 'log':
+      log[action.level](action.message);
+      return NOTHING;
+    case 'exit':
+      return { exit: { code: action.code, message: action.message, stopServer: action.stopServer } };
+    default:
+      return assertNever(action);
+  }
+}
+
+/** The winner cleans the request up; in maintenance mode the candidate's name stays and protects it until it is primary. */
+async function afterAcquiring(o: Observation, { ports, state }: ExecutorParts): Promise<void> {
+  state.slotRetention = new Map((state.view?.status.retainSlots ?? []).map((name) => [name, o.now]));
+  const request = state.view?.failover;
+  if (request === undefined) return;
+  const options = { timeoutMs: o.config.retryTimeoutMs };
+  if (o.config.isPaused && request.leader !== undefined && request.candidate !== undefined) {
+    ports.log.info('Updating failover key after acquiring leader lock...');
+    const rest = { member: request.candidate, ...(request.scheduledAt === undefined ? {} : { scheduled_at: request.scheduledAt }) };
+    await ports.dcs.writeFailover(stringifyJson(rest), request.version, options);
+  } else {
+    ports.log.info('Cleaning up failover key after acquiring leader lock...');
+    await ports.dcs.writeFailover(stringifyJson({}), undefined, options);
+  }
+}
+
+export async function askPeers(
+  peers: readonly { readonly name: string; readonly apiUrl: string }[],
+  o: Observation,
+  ports: AgentPorts,
+): Promise<ReadonlyMap<string, PeerStatus>> {
+  const answers = await Promise.all(peers.map((peer) => ports.peers.status(peer.name, peer.apiUrl, PEER_TIMEOUT_MS)));
+  const all = new Map(o.facts.peers ?? []);
+  for (const [index, peer] of peers.entries()) {
+    const answer = answers[index];
+    if (answer !== undefined) all.set(peer.name, answer);
+  }
+  return all;
+}
+
+async function maintainSlot(
+  action: Extract<Action, { kind: 'create-slot' | 'drop-slot' | 'advance-slot' }>,
+  { postgres, log }: AgentPorts,
+): Promise<void> {
+  try {
+    if (action.kind === 'create-slot') await postgres.createPhysicalSlot(action.name);
+    else if (action.kind === 'advance-slot') await postgres.advancePhysicalSlot(action.name, action.lsn);
+    else {
+      log.info(action.why);
+      if (!(await postgres.dropSlot(action.name))) log.warning(`Unable to drop replication slot '${action.name}', slot is active`);
+    }
+  } catch (error) {
+    // Slots are upkeep: whatever the server says against it must not end the cycle of a leader.
+    log.error('Exception when changing replication slots', error);
+  }
+}
+
+async function writeHistory(lines: readonly HistoryLine[], o: Observation, { dcs }: AgentPorts): Promise<void> {
+  await dcs.writeHistory(stringifyJson(historyDocument(lines)), { timeoutMs: o.config.retryTimeoutMs });
+}
+
+/** `/history` from the local history files; time and member of old lines are carried over from the key (ha.md §9.2). */
+async function updateHistory(timeline: number, o: Observation, ports: AgentPorts): Promise<void> {
+  if (timeline <= 1) return writeHistory([], o, ports);
+  const local = await ports.postgres.timelineHistory(timeline);
+  if (local.length === 0) return;
+  const known = o.cluster.kind === 'known' ? (o.cluster.view.history?.lines ?? []) : [];
+  const limit = o.config.maxTimelinesHistory;
+  const kept = limit > 0 ? local.slice(-limit) : local;
+  const lines = kept.map((line) =>
+    line.member !== undefined ? line : (known.find((k) => k.timeline === line.timeline && k.lsn === line.lsn) ?? line),
+  );
+  await writeHistory(lines, o, ports);
+}
+
+/** Time-out of looking at the server in a cycle: a slow server must not cost the lease. */
+export function observeTimeout(retryTimeoutMs: number): ReturnType<typeof seconds> {
+  return seconds(Math.max(1, Math.min(retryTimeoutMs / 2000, 5)));
+}

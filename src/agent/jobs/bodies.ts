@@ -1,0 +1,145 @@
+import { assertNever } from '../../base/assert.js';
+import { seconds } from '../../base/duration.js';
+import type { Job, JobEnd } from '../../ha/job.js';
+import type { Upstream } from '../../ports/postgres.js';
+import type { JobControl } from '../job-runner.js';
+import { demote } from './demote.js';
+import type { JobServices } from './services.js';
+
+/** How long a stop before a new copy may take: the data are thrown away anyhow. */
+const STOP_BEFORE_COPY_MS = seconds(10);
+
+/** Runs one job to its end. What is thrown is unexpected and counts as a failure. */
+export function runJob(job: Job, s: JobServices, control: JobControl): Promise<JobEnd> {
+  switch (job.kind) {
+    case 'promote':
+      return promote(s, control);
+    case 'demote':
+      return demote(job.mode, s, control);
+    case 'start-primary':
+      return startPrimary(job, s, control);
+    case 'start-standby':
+      return follow(job.kind, job.upstream, job, s, control);
+    case 'restart-standby':
+      return follow(job.kind, job.upstream, { role: job.role, timeoutMs: undefined }, s, control);
+    case 'restart':
+      return restart(job, s, control);
+    case 'crash-recovery':
+      return crashRecovery(s);
+    case 'rewind':
+      return rewind(job.leader, s);
+    case 'reinitialize-diverged':
+      return copy(job.kind, job.leader, false, s, control);
+    case 'reinitialize':
+      return reinitialize(job.fromLeader, s, control);
+    case 'clone':
+      return copy(job.kind, job.source, false, s, control);
+    case 'bootstrap':
+      return bootstrap(s, control);
+    case 'post-bootstrap':
+      return s.postgres.runPostBootstrap().then((isDone): JobEnd => ({ kind: 'post-bootstrap', outcome: isDone ? 'done' : 'failed' }));
+    default:
+      return assertNever(job);
+  }
+}
+
+async function promote(s: JobServices, control: JobControl): Promise<JobEnd> {
+  const isAllowed = await s.postgres.runPrePromote();
+  if (control.isCancelled || !s.holdsLock()) {
+    s.log.info('PostgreSQL promote cancelled.');
+    return { kind: 'promote', outcome: 'cancelled' };
+  }
+  if (!isAllowed && !s.config().isPaused) return { kind: 'promote', outcome: 'pre-promote-failed' };
+  // The premise is checked again at the last moment: without a valid lease another member may be promoted already.
+  control.closePrePromote();
+  s.resetFirstCheckpoint();
+  const outcome = await s.postgres.promote({ timeoutMs: s.config().loopWaitMs });
+  return { kind: 'promote', outcome };
+}
+
+async function startPrimary(job: Extract<Job, { kind: 'start-primary' }>, s: JobServices, control: JobControl): Promise<JobEnd> {
+  await s.postgres.start({ timeoutMs: job.timeoutMs, role: 'primary', interlock: control });
+  return { kind: job.kind };
+}
+
+async function restart(job: Extract<Job, { kind: 'restart' }>, s: JobServices, control: JobControl): Promise<JobEnd> {
+  await s.postgres.restart({ timeoutMs: job.timeoutMs, interlock: control });
+  return { kind: job.kind };
+}
+
+async function follow(
+  kind: 'start-standby' | 'restart-standby',
+  upstream: Upstream | undefined,
+  o: Pick<Extract<Job, { kind: 'start-standby' }>, 'role' | 'timeoutMs'>,
+  s: JobServices,
+  control: JobControl,
+): Promise<JobEnd> {
+  await s.postgres.follow(upstream, { role: o.role, how: 'restart', timeoutMs: o.timeoutMs, interlock: control });
+  return { kind };
+}
+
+async function crashRecovery(s: JobServices): Promise<JobEnd> {
+  await s.postgres.singleUserRecovery();
+  return { kind: 'crash-recovery' };
+}
+
+async function rewind(leader: Upstream, s: JobServices): Promise<JobEnd> {
+  const isStopped = await s.postgres.stop({ mode: 'fast', checkpoint: false });
+  if (!isStopped) {
+    s.log.warning('Can not run pg_rewind because postgres is still running');
+    return { kind: 'rewind', outcome: 'not-now' };
+  }
+  const outcome = await s.postgres.rewind(leader);
+  if (outcome.kind === 'not-now') s.log.warning(`Can not use ${leader.name} for rewind: ${outcome.reason}`);
+  if (outcome.kind !== 'failed') return { kind: 'rewind', outcome: outcome.kind };
+  const policy = s.policy();
+  const permission = policy.removeOnRewindFailure
+    ? 'remove_data_directory_on_rewind_failure'
+    : policy.removeOnDivergedTimelines
+      ? 'remove_data_directory_on_diverged_timelines'
+      : undefined;
+  if (permission === undefined) return { kind: 'rewind', outcome: 'failed' };
+  s.log.warning(`${permission} is set. removing...`);
+  await s.postgres.removeDataDirectory();
+  return { kind: 'rewind', outcome: 'removed' };
+}
+
+async function reinitialize(fromLeader: boolean, s: JobServices, control: JobControl): Promise<JobEnd> {
+  const source = await s.freshCloneSource(fromLeader);
+  if (source === undefined) {
+    s.log.error('reinitialize gave up: the cluster has no leader to copy from');
+    return { kind: 'reinitialize' };
+  }
+  return copy('reinitialize', source, fromLeader, s, control);
+}
+
+/** Makes the data directory a copy of `source` and starts it as a standby. */
+async function copy(
+  kind: 'clone' | 'reinitialize' | 'reinitialize-diverged',
+  source: Upstream | undefined,
+  basebackupOnly: boolean,
+  s: JobServices,
+  control: JobControl,
+): Promise<JobEnd> {
+  const isStopped = await s.postgres.stop({ mode: 'immediate', checkpoint: false, timeoutMs: STOP_BEFORE_COPY_MS });
+  if (!isStopped) {
+    s.log.error('the data directory is not replaced: PostgreSQL could not be stopped');
+    return { kind };
+  }
+  const from = source === undefined ? '(without leader)' : `from ${source.name}`;
+  if (!(await s.postgres.clone(source, { basebackupOnly }))) {
+    s.log.error(`failed to bootstrap ${from}`);
+    return { kind };
+  }
+  s.log.info(`bootstrapped ${from}`);
+  if (!control.isCancelled) await s.postgres.follow(await s.freshUpstream(), { role: 'replica', how: 'restart', interlock: control });
+  return { kind };
+}
+
+async function bootstrap(s: JobServices, control: JobControl): Promise<JobEnd> {
+  if (s.config().standbyCluster === undefined) return { kind: 'bootstrap', outcome: await s.postgres.initialise() };
+  const remote = await s.freshUpstream();
+  if (remote === undefined || !(await s.postgres.clone(remote, { basebackupOnly: false }))) return { kind: 'bootstrap', outcome: 'failed' };
+  const outcome = await s.postgres.follow(remote, { role: 'standby_leader', how: 'restart', interlock: control });
+  return { kind: 'bootstrap', outcome: outcome === 'failed' ? 'failed' : 'standby-started' };
+}

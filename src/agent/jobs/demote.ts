@@ -1,0 +1,74 @@
+import { milliseconds } from '../../base/duration.js';
+import type { DemoteMode, JobEnd } from '../../ha/job.js';
+import type { ShutdownPositions } from '../../ports/postgres.js';
+import type { JobControl } from '../job-runner.js';
+import type { JobServices } from './services.js';
+
+/** Between two questions whether a successor has the shutdown checkpoint. */
+const HAND_OVER_POLL_MS = 40;
+/** How long a stopped leader waits for a successor that has everything, before it simply releases the key. */
+const HAND_OVER_MS = 5000;
+/** After giving the key away: time for another member to take it, before this one looks around. */
+const SUCCESSOR_MS = 2000;
+/** An immediate stop that takes longer is ended by SIGKILL of the whole tree. */
+const IMMEDIATE_STOP_MS = 5000;
+/** A fast stop without store gets at least this long. */
+const LEAST_OFFLINE_STOP_MS = 1000;
+
+/**
+ * Takes the primary down (ha.md §11). Writes end with the first signal; the key is given away only when pg_control says
+ * that nothing more can be acknowledged and somebody has all of it, or when the process is gone.
+ */
+export async function demote(mode: DemoteMode, s: JobServices, control: JobControl): Promise<JobEnd> {
+  s.log.info(`Demoting self (${mode})`);
+  const isGraceful = mode === 'graceful';
+  let isReleased = false;
+  const handOver = async (positions: ShutdownPositions): Promise<void> => {
+    isReleased = await tryHandOver(positions, s, control);
+  };
+  const isStopped = await s.postgres.stop({
+    mode: isGraceful || mode === 'offline' ? 'fast' : 'immediate',
+    checkpoint: isGraceful,
+    timeoutMs: stopTimeout(mode, s),
+    onSafepoint: () => s.watchdog.disable(),
+    ...(isGraceful ? { onShutdownCheckpoint: handOver } : {}),
+  });
+  if (!isStopped) {
+    s.log.error('PostgreSQL could not be stopped, leader key not removed');
+    return { kind: 'demote' };
+  }
+  if (control.isCancelled) return { kind: 'demote' };
+  s.postgres.setRole('demoted');
+  if (mode === 'graceful' || mode === 'immediate') {
+    const positions = isGraceful && !isReleased ? await s.postgres.shutdownPositions() : undefined;
+    if (!isReleased) await s.releaseLock(positions?.previous);
+    await s.awaitOtherLeader(SUCCESSOR_MS);
+  } else s.dropLease();
+  // Without store nobody can be followed: read-only service from what there is.
+  if (mode === 'offline' && !control.isCancelled) await s.postgres.follow(undefined, { role: 'replica', how: 'restart' });
+  return { kind: 'demote' };
+}
+
+function stopTimeout(mode: DemoteMode, s: JobServices): ReturnType<typeof milliseconds> | undefined {
+  if (mode === 'graceful') return s.config().primaryStopTimeoutMs;
+  if (mode === 'offline') return milliseconds(Math.max(s.leaseEnd() - s.clock.monotonic(), LEAST_OFFLINE_STOP_MS));
+  return milliseconds(IMMEDIATE_STOP_MS);
+}
+
+/** Gives the key away while the postmaster still archives, as soon as a successor has the shutdown checkpoint. */
+export async function tryHandOver(
+  positions: ShutdownPositions,
+  s: JobServices,
+  control: Pick<JobControl, 'isCancelled'>,
+): Promise<boolean> {
+  const until = s.clock.monotonic() + HAND_OVER_MS;
+  while (!control.isCancelled && s.clock.monotonic() < until) {
+    if (await s.hasSuccessorWith(positions.checkpoint)) {
+      s.postgres.setRole('demoted');
+      await s.releaseLock(positions.previous);
+      return true;
+    }
+    await s.clock.sleep(HAND_OVER_POLL_MS);
+  }
+  return false;
+}

@@ -1,0 +1,34 @@
+import type { Milliseconds } from '../../base/duration.js';
+import type { Lsn } from '../../base/lsn.js';
+import type { GlobalConfig } from '../../cluster/dynamic-config.js';
+import type { LocalPolicy } from '../../ha/observation.js';
+import type { Clock } from '../../ports/clock.js';
+import type { Log } from '../../ports/log.js';
+import type { Postgres, Upstream } from '../../ports/postgres.js';
+import type { Watchdog } from '../../ports/watchdog.js';
+
+/** What jobs get from the agent. Each call uses the state of the moment, not of the job's start. */
+export interface JobServices {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly postgres: Postgres;
+  readonly watchdog: Watchdog;
+  config(): GlobalConfig;
+  policy(): LocalPolicy;
+  /** Monotonic end of the own lease. */
+  leaseEnd(): Milliseconds;
+  dropLease(): void;
+  /** Writes the position that a successor is measured by, gives the key away and publishes the member. */
+  releaseLock(lastLsn: Lsn | undefined): Promise<void>;
+  /** Whether a member that may take over has received `target`; asks the members. */
+  hasSuccessorWith(target: Lsn): Promise<boolean>;
+  /** Reads the store; the upstream of now, undefined when nobody leads or the store does not answer. */
+  freshUpstream(): Promise<Upstream | undefined>;
+  /** Whom to copy from: undefined when nobody leads. */
+  freshCloneSource(fromLeader: boolean): Promise<Upstream | undefined>;
+  /** Waits until the store shows another leader than this member, at most so long. */
+  awaitOtherLeader(timeoutMs: number): Promise<void>;
+  holdsLock(): boolean;
+  /** This server has a new timeline whose first checkpoint is due. */
+  resetFirstCheckpoint(): void;
+}

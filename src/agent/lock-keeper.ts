@@ -1,0 +1,163 @@
+import { type Milliseconds, milliseconds } from '../base/duration.js';
+import type { Leader } from '../cluster/view.js';
+import type { Clock } from '../ports/clock.js';
+import { type Dcs, DcsUnavailable } from '../ports/dcs.js';
+import type { Log } from '../ports/log.js';
+import type { Watchdog } from '../ports/watchdog.js';
+
+/** After this share of loop_wait without a renewal by the cycle, the keeper renews by itself. */
+const OVERDUE = 1.25;
+/** Wait after an attempt that got no answer. */
+const RETRY_MS = 500;
+/** Without a finished cycle for so many ttls the keeper stops: a member that can't decide must not lead for ever. */
+const UNATTENDED_TTLS = 3;
+
+export interface LockKeeperOptions {
+  readonly clock: Clock;
+  readonly dcs: Dcs;
+  readonly watchdog: Watchdog;
+  readonly log: Log;
+  readonly timings: () => { readonly ttlMs: number; readonly loopWaitMs: Milliseconds; readonly retryTimeoutMs: Milliseconds };
+  /** The own lease ended by own clock while it was held. */
+  readonly onExpired: () => void;
+  /** The store said, between two cycles, that the lock is not ours. */
+  readonly onLost: () => void;
+}
+
+/**
+ * The leader lock and its lease, by own clock.
+ *
+ * States: *free* (`expiresAt` 0), *held* (until `expiresAt`). Entry to held: acquired, taken or renewed, with the lease
+ * counted from **before** the request, so that it ends here no later than in the store. Exit: dropped, released, lost,
+ * expired. Invariant: one store operation on the lock at a time. While held, the lock is renewed on a schedule of its
+ * own whenever the cycle is late, so that no slow work costs the lease.
+ */
+export class LockKeeper {
+  private readonly o: LockKeeperOptions;
+  private expiresAt = 0;
+  private leader: Leader | undefined;
+  private queue: Promise<unknown> = Promise.resolve();
+  private cancelTimer: (() => void) | undefined;
+  private cancelExpiry: (() => void) | undefined;
+  private cycleEndedAt = 0;
+
+  constructor(options: LockKeeperOptions) {
+    this.o = options;
+  }
+
+  get isHeld(): boolean {
+    return this.expiresAt > this.o.clock.monotonic();
+  }
+
+  /** Monotonic end of the own lease; 0 when free. */
+  get leaseEnd(): Milliseconds {
+    return milliseconds(this.expiresAt);
+  }
+
+  /** @throws DcsUnavailable */
+  acquire(): Promise<'acquired' | 'held-by-other'> {
+    return this.exclusively(async () => {
+      const startedAt = this.o.clock.monotonic();
+      const outcome = await this.o.dcs.acquireLeaderLock({ timeoutMs: this.o.timings().retryTimeoutMs });
+      if (outcome === 'acquired') this.hold(startedAt);
+      else this.drop();
+      return outcome;
+    });
+  }
+
+  /** Sets the key at the end of a bootstrap. @throws DcsUnavailable */
+  take(): Promise<boolean> {
+    return this.exclusively(async () => {
+      const startedAt = this.o.clock.monotonic();
+      const isTaken = await this.o.dcs.takeLeaderLock({ timeoutMs: this.o.timings().retryTimeoutMs });
+      if (isTaken) this.hold(startedAt);
+      return isTaken;
+    });
+  }
+
+  /** @param leader of the view that the caller judged. @throws DcsUnavailable */
+  renew(leader: Leader | undefined): Promise<'renewed' | 'lost'> {
+    return this.exclusively(() => this.renewNow(leader));
+  }
+
+  /** Deletes the key if it is ours. The lease ends first: from then on nobody is told that this member leads. */
+  release(leader: Leader | undefined): Promise<boolean> {
+    this.drop();
+    return this.exclusively(async () => {
+      try {
+        return await this.o.dcs.releaseLeaderLock(leader, { timeoutMs: this.o.timings().retryTimeoutMs });
+      } catch (error) {
+        if (!(error instanceof DcsUnavailable)) throw error;
+        this.o.log.warning(`leader key not released: ${error.message}`);
+        return false;
+      }
+    });
+  }
+
+  /** Ends the own belief to be leader, whatever the store says. */
+  drop(): void {
+    this.expiresAt = 0;
+    this.cancelTimer?.();
+    this.cancelExpiry?.();
+  }
+
+  /** Extends the lease without store, by the word of every member (failsafe). */
+  extend(startedAt: number): void {
+    this.hold(startedAt);
+  }
+
+  /** Tells that a cycle has ended: somebody is attending to this member. */
+  noteCycle(leader: Leader | undefined): void {
+    this.cycleEndedAt = this.o.clock.monotonic();
+    this.leader = leader;
+  }
+
+  private async renewNow(leader: Leader | undefined): Promise<'renewed' | 'lost'> {
+    const startedAt = this.o.clock.monotonic();
+    const outcome = await this.o.dcs.renewLeaderLock(leader, { timeoutMs: this.o.timings().retryTimeoutMs });
+    if (outcome === 'renewed') this.hold(startedAt);
+    else this.drop();
+    return outcome;
+  }
+
+  private hold(startedAt: number): void {
+    const { clock, watchdog } = this.o;
+    const { ttlMs, loopWaitMs } = this.o.timings();
+    this.expiresAt = startedAt + ttlMs;
+    watchdog.keepAlive();
+    this.cancelTimer?.();
+    this.cancelExpiry?.();
+    this.cancelTimer = clock.after(loopWaitMs * OVERDUE, () => this.renewOverdue());
+    this.cancelExpiry = clock.after(this.expiresAt - clock.monotonic(), () => this.expire());
+  }
+
+  private expire(): void {
+    if (this.expiresAt === 0 || this.expiresAt > this.o.clock.monotonic()) return;
+    this.drop();
+    this.o.onExpired();
+  }
+
+  private renewOverdue(): void {
+    const { clock, log } = this.o;
+    if (!this.isHeld || this.leader === undefined) return;
+    if (clock.monotonic() - this.cycleEndedAt > UNATTENDED_TTLS * this.o.timings().ttlMs) {
+      log.error('leader lock is not renewed any more: the decision loop has not ended a cycle for too long');
+      return;
+    }
+    this.exclusively(() => this.renewNow(this.leader)).then(
+      (outcome) => {
+        if (outcome === 'lost') this.o.onLost();
+      },
+      (error: unknown) => {
+        if (!(error instanceof DcsUnavailable)) log.error('unexpected error while the leader lock was renewed', error);
+        if (this.isHeld) this.cancelTimer = clock.after(RETRY_MS, () => this.renewOverdue());
+      },
+    );
+  }
+
+  private exclusively<T>(work: () => Promise<T>): Promise<T> {
+    const next = this.queue.then(work, work);
+    this.queue = next.catch(() => undefined);
+    return next;
+  }
+}

@@ -1,0 +1,118 @@
+import { stringifyJson } from '../base/json.js';
+import type { Lsn } from '../base/lsn.js';
+import { compareText } from '../base/python-values.js';
+import { apiUrlOf, compareVersions, versionOf } from '../cluster/member.js';
+import { type Status, statusDocument } from '../cluster/status.js';
+import { memberNamed } from '../cluster/view.js';
+import { memberDocument } from '../ha/member-document.js';
+import { type KnownObservation, type Observation, ownLsn } from '../ha/observation.js';
+import { publishedSlots, retainSlots } from '../ha/slots.js';
+import { DcsUnavailable } from '../ports/dcs.js';
+import type { AgentPorts } from './environment.js';
+import type { AgentState } from './state.js';
+
+/** Members below this version read `/optime/leader` only. */
+const READS_STATUS_FROM = [2, 1, 0];
+
+/** Writes what this member has to say: its own key, and as leader the status of the cluster. Failures only cost freshness. */
+export class Publisher {
+  private readonly ports: AgentPorts;
+  private readonly state: AgentState;
+
+  constructor(ports: AgentPorts, state: AgentState) {
+    this.ports = ports;
+    this.state = state;
+  }
+
+  /** `members/<me>`; skipped by the store when nothing changed and the session still owns the key. */
+  async member(o: Observation): Promise<void> {
+    const { dcs, configuration } = this.ports;
+    const start = o.postgres.status.kind === 'known' ? o.postgres.status.value.postmasterStartTime : undefined;
+    const document = memberDocument(
+      o,
+      this.state.memory,
+      configuration.identity(),
+      await this.timeline(o),
+      this.state.scheduledRestart,
+      start,
+    );
+    const known = this.state.view === undefined ? undefined : memberNamed(this.state.view, o.me);
+    await this.quietly('member key', () => dcs.touchMember(stringifyJson(document), known, { timeoutMs: o.config.retryTimeoutMs }));
+  }
+
+  /** After a renewal: position, slots, retained slots; the failsafe map; the legacy key for old members. */
+  async status(o: KnownObservation): Promise<void> {
+    const lsn = ownLsn(o);
+    if (lsn !== undefined) {
+      const slots = publishedSlots(o, lsn);
+      const retention = slots === undefined || o.config.memberSlotsTtlMs <= 0 ? undefined : retainSlots(o, slots, this.state.slotRetention);
+      if (retention !== undefined) {
+        this.state.slotRetention = retention.seen;
+        for (const line of retention.log) if (line.kind === 'log') this.ports.log[line.level](line.message);
+      }
+      await this.writeStatus(o, { lastLsn: lsn, slots, retainSlots: retention?.names ?? [] });
+    }
+    if (o.config.failsafeMode) await this.failsafe(o);
+  }
+
+  /** The position by which candidates are measured after this leader stepped down; the rest is carried over. */
+  async finalPosition(o: KnownObservation, lastLsn: Lsn): Promise<void> {
+    const { slots, retainSlots: retained } = o.cluster.view.status;
+    await this.writeStatus(o, { lastLsn, slots, retainSlots: retained });
+  }
+
+  private async writeStatus(o: KnownObservation, status: Status): Promise<void> {
+    const { dcs } = this.ports;
+    const text = stringifyJson(statusDocument(status));
+    const timeoutMs = o.config.retryTimeoutMs;
+    if (text !== this.state.lastStatus && (await this.quietly('status', () => dcs.writeStatus(text, { timeoutMs }))))
+      this.state.lastStatus = text;
+    const versions = o.cluster.view.members.map(versionOf).filter((version) => version !== undefined);
+    if (versions.some((version) => compareVersions(version, READS_STATUS_FROM) < 0)) {
+      await this.quietly('optime', () => dcs.writeLegacyOptime(String(status.lastLsn), { timeoutMs }));
+    }
+  }
+
+  private async failsafe(o: KnownObservation): Promise<void> {
+    const map = new Map<string, string>();
+    for (const member of o.cluster.view.members) {
+      const url = apiUrlOf(member);
+      if (url !== undefined) map.set(member.name, url);
+    }
+    map.set(o.me, this.ports.configuration.identity().apiUrl);
+    const text = stringifyJson(Object.fromEntries([...map].sort(([a], [b]) => compareText(a, b))));
+    this.state.failsafe = map;
+    if (text === this.state.lastFailsafe) return;
+    const isWritten = await this.quietly('failsafe', () => this.ports.dcs.writeFailsafe(text, { timeoutMs: o.config.retryTimeoutMs }));
+    if (isWritten) this.state.lastFailsafe = text;
+  }
+
+  /** A standby's timeline costs a replication connection: it is asked again only when it differs from the leader's. */
+  private async timeline(o: Observation): Promise<number | undefined> {
+    const { status } = o.postgres;
+    if (status.kind !== 'known') return this.state.timeline;
+    if (!status.value.isInRecovery) this.state.timeline = status.value.primaryTimeline;
+    else if (status.value.receivedTimeline !== undefined) this.state.timeline = status.value.receivedTimeline;
+    else {
+      const leaders = this.state.view?.leader?.member.data['timeline'];
+      if (this.state.timeline === undefined || this.state.timeline !== leaders)
+        this.state.timeline = (await this.ports.postgres.replicaTimeline()) ?? this.state.timeline;
+    }
+    if (status.value.isInRecovery && this.state.timeline !== undefined) {
+      this.state.memory = { ...this.state.memory, lastTimeline: this.state.timeline };
+    }
+    return this.state.timeline;
+  }
+
+  private async quietly(what: string, write: () => Promise<boolean>): Promise<boolean> {
+    try {
+      const isWritten = await write();
+      if (!isWritten) this.ports.log.warning(`${what} not written: the store refused it`);
+      return isWritten;
+    } catch (error) {
+      if (!(error instanceof DcsUnavailable)) throw error;
+      this.ports.log.warning(`${what} not written: ${error.message}`);
+      return false;
+    }
+  }
+}

@@ -1,0 +1,48 @@
+import type { JobRunner } from './job-runner.js';
+import { tryHandOver } from './jobs/demote.js';
+import type { JobServices } from './jobs/services.js';
+import type { AgentState } from './state.js';
+
+export interface ShutdownOptions {
+  /** False leaves PostgreSQL as it is. */
+  readonly stopServer: boolean;
+  /** Writes the member key a last time. */
+  readonly publish: () => Promise<void>;
+}
+
+/**
+ * Ends a member in good order (ha.md §26): the server is stopped, and a leader's key is given away as soon as somebody
+ * has everything, or when nothing runs any more. The lease is kept alive meanwhile: it must not end while WAL is still
+ * being sent. In maintenance mode server and key are left alone.
+ */
+export async function shutdown(s: JobServices, jobs: JobRunner, state: AgentState, options: ShutdownOptions): Promise<void> {
+  await jobs.cancel();
+  if (!options.stopServer) return;
+  if (state.config.isPaused) {
+    s.log.info('Leader key is not deleted and Postgresql is not stopped due paused state');
+    s.watchdog.disable();
+    return;
+  }
+  s.postgres.resetCancellation();
+  const isLeader = s.holdsLock();
+  let isReleased = false;
+  const isStopped = await s.postgres.stop({
+    mode: 'fast',
+    checkpoint: isLeader,
+    timeoutMs: state.config.primaryStopTimeoutMs,
+    onSafepoint: () => s.watchdog.disable(),
+    ...(isLeader
+      ? {
+          onShutdownCheckpoint: async (positions) => {
+            isReleased = await tryHandOver(positions, s, { isCancelled: false });
+          },
+        }
+      : {}),
+  });
+  if (!isStopped) {
+    s.log.error('PostgreSQL shutdown failed, leader key not removed.');
+    return;
+  }
+  if (isLeader && !isReleased) await s.releaseLock((await s.postgres.shutdownPositions())?.previous);
+  await options.publish();
+}

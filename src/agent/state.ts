@@ -1,0 +1,68 @@
+import type { GlobalConfig } from '../cluster/dynamic-config.js';
+import type { ClusterView } from '../cluster/view.js';
+import { INITIAL_MEMORY, type Memory } from '../ha/memory.js';
+import type { SlotRetention } from '../ha/slots.js';
+import type { ScheduledRestart } from '../ports/agent-control.js';
+import type { FailsafePing } from '../ports/peers.js';
+import type { PostgresObservation } from '../ports/postgres.js';
+
+/** What the agent knows between its cycles. Written by the cycle and by the few requests that change it, nowhere else. */
+export interface AgentState {
+  memory: Memory;
+  /** Of the last load; undefined while the store does not answer. */
+  view: ClusterView | undefined;
+  /** Monotonic time of that load. */
+  viewAt: number;
+  /** The last view that had a leader, or the first one. */
+  oldView: ClusterView | undefined;
+  config: GlobalConfig;
+  rawConfig: Readonly<Record<string, unknown>>;
+  /** modifyVersion of the `/config` that `rawConfig` came from; undefined: not from the store. */
+  configVersion: string | undefined;
+  postgres: PostgresObservation;
+  /** Monotonic time at which `postgres` began to be taken. */
+  postgresAt: number;
+  timeline: number | undefined;
+  /** Epoch seconds. */
+  dcsLastSeen: number;
+  firstCheckpoint: 'unknown' | 'running' | 'done';
+  slotRetention: SlotRetention;
+  scheduledRestart: ScheduledRestart | undefined;
+  /** Postmaster start time when the restart was scheduled: a restart in between makes it void. */
+  scheduledAfterStart: string | undefined;
+  failsafe: ReadonlyMap<string, string> | undefined;
+  failsafePing: { readonly at: number; readonly ping: FailsafePing } | undefined;
+  /** Last written status and member documents, to skip equal writes. */
+  lastStatus: string | undefined;
+  lastFailsafe: string | undefined;
+  nextRun: number;
+}
+
+export function initialState(
+  config: GlobalConfig,
+  rawConfig: Readonly<Record<string, unknown>>,
+  postgres: PostgresObservation,
+): AgentState {
+  return {
+    memory: INITIAL_MEMORY,
+    view: undefined,
+    viewAt: 0,
+    oldView: undefined,
+    config,
+    rawConfig,
+    configVersion: undefined,
+    postgres,
+    postgresAt: 0,
+    timeline: undefined,
+    dcsLastSeen: 0,
+    firstCheckpoint: 'unknown',
+    slotRetention: new Map(),
+    scheduledRestart: undefined,
+    scheduledAfterStart: undefined,
+    failsafe: new Map(),
+    failsafePing: undefined,
+    lastStatus: undefined,
+    lastFailsafe: undefined,
+    nextRun: 0,
+  };
+}
