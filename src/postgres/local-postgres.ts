@@ -1,4 +1,5 @@
 import { basename } from 'node:path';
+import { assert } from '../base/assert.js';
 import type { Milliseconds } from '../base/duration.js';
 import type { Lsn } from '../base/lsn.js';
 import type { HistoryLine } from '../cluster/history.js';
@@ -30,6 +31,7 @@ import { type CancellableRunner, createCancellableRunner } from './cancellable.j
 import { ControlDataReader } from './control-data/control-data.js';
 import { hasRecoveryConfiguration, isDataDirectoryEmpty, readMajorVersion, walDirectory } from './control-data/data-directory.js';
 import { readHistoryFile } from './control-data/history-file.js';
+import { Divergence } from './divergence.js';
 import { follow } from './follow.js';
 import { Observer } from './observe.js';
 import { FileGuard } from './process/file-guard.js';
@@ -40,15 +42,20 @@ import { Procfs } from './process/procfs.js';
 import { PsTable } from './process/ps-table.js';
 import { ServerProcess } from './process/server-process.js';
 import { toolPath } from './process/tools.js';
+import { Provision } from './provision.js';
 import { connect } from './query/connect.js';
 import { ConnectionProblem, QueryFailed } from './query/errors.js';
 import { Heartbeat } from './query/heartbeat.js';
 import { identifySystem } from './query/replication.js';
+import { canSkipSingleUserRecovery } from './rewind/single-user.js';
 import type { RunningServer, ServerConfiguration } from './server-configuration.js';
 import { advancePhysicalSlot, createPhysicalSlot, dropSlot } from './slots/physical-slots.js';
 
 /** Limit of one file call below the data directory: a local disk needs microseconds, a stuck one never answers. */
 const FILE_LIMIT_MS = 2000;
+
+/** From the reload's signal until every process of the server shows the new values. */
+const RELOAD_SETTLES_MS = 1000;
 
 export interface LocalPostgresOptions {
   readonly settings: PostgresSettings;
@@ -87,9 +94,8 @@ export class LocalPostgres implements Postgres {
   /** A server that was there before us is not ready yet. */
   private isJoining = false;
   private takingOver: Promise<void> | undefined;
-  /** While a cluster is created there are no callbacks, and its identifier is not told. */
-  private isBootstrapping = false;
-  private isCustomBootstrap = false;
+  private readonly provision: Provision;
+  private readonly divergence: Divergence;
 
   constructor(options: LocalPostgresOptions, configuration: ServerConfiguration) {
     const { clock, random, log, environment, scope } = options;
@@ -132,8 +138,8 @@ export class LocalPostgres implements Postgres {
       majorVersion,
       roleOnDisk: () => this.roleOnDisk(),
       checkpoint: (timeoutMs) => this.checkpoint(timeoutMs === undefined ? {} : { timeoutMs: timeoutMs as Milliseconds }),
-      areCallbacksBlocked: () => this.isBootstrapping,
-      isCustomBootstrap: () => this.isCustomBootstrap,
+      areCallbacksBlocked: () => this.provision.isBootstrapping,
+      isCustomBootstrap: () => this.provision.isCustomBootstrap,
       onReady: () => this.emit({ kind: 'ready' }),
     });
     this.observer = new Observer({
@@ -150,7 +156,35 @@ export class LocalPostgres implements Postgres {
       majorVersion,
       isTakenOver: () => this.callbacks.wasCalled,
       hasRestoreCommand: () => Boolean(this.settings.recoveryConf['restore_command']),
-      maySystemIdBeRead: () => !this.isBootstrapping,
+      maySystemIdBeRead: () => !this.provision.isBootstrapping,
+    });
+    this.provision = new Provision({
+      settings,
+      bootstrap: options.bootstrap,
+      scope,
+      clock,
+      log,
+      state: this.state,
+      lifecycle: this.lifecycle,
+      runner: this.cancellable,
+      configuration,
+      majorVersion,
+      onCreated: () => this.forgetDataDirectory(),
+      closeSession: () => this.heartbeat.close(),
+    });
+    this.divergence = new Divergence({
+      settings,
+      clock,
+      log,
+      state: this.state,
+      server: this.server,
+      lifecycle: this.lifecycle,
+      heartbeat: this.heartbeat,
+      control: this.control,
+      runner: this.cancellable,
+      configuration,
+      majorVersion,
+      replicaTimeline: () => this.replicaTimeline(),
     });
   }
 
@@ -299,15 +333,15 @@ export class LocalPostgres implements Postgres {
   }
 
   initialise(): Promise<InitialiseOutcome> {
-    throw new Error('not composed yet');
+    return this.provision.initialise();
   }
 
   runPostBootstrap(): Promise<boolean> {
-    throw new Error('not composed yet');
+    return this.provision.runPostBootstrap();
   }
 
-  clone(_source: Upstream | undefined, _options: { readonly basebackupOnly: boolean }): Promise<boolean> {
-    throw new Error('not composed yet');
+  clone(source: Upstream | undefined, options: { readonly basebackupOnly: boolean }): Promise<boolean> {
+    return this.provision.clone(source, options);
   }
 
   hasLeaderlessMethod(methods: readonly string[] | undefined): boolean {
@@ -316,40 +350,70 @@ export class LocalPostgres implements Postgres {
 
   async moveDataDirectoryAside(): Promise<void> {
     await moveDataDirectoryAside(this.settings.dataDir, this.options.log);
+    this.provision.abandon();
     this.forgetDataDirectory();
   }
 
   async removeDataDirectory(): Promise<void> {
+    assert((await this.server.find()) === undefined, 'the data directory of a running server must not be removed');
+    this.state.role = 'uninitialized';
     await removeDataDirectory(this.settings.dataDir, this.options.log);
     this.forgetDataDirectory();
   }
 
   canRewind(): Promise<boolean> {
-    throw new Error('not composed yet');
+    return this.divergence.canRewind();
   }
 
   localPosition(): Promise<LocalPosition | undefined> {
-    throw new Error('not composed yet');
+    return this.divergence.localPosition();
   }
 
-  leaderTimelines(_leader: Upstream): Promise<LeaderTimelines> {
-    throw new Error('not composed yet');
+  leaderTimelines(leader: Upstream): Promise<LeaderTimelines> {
+    return this.divergence.leaderTimelines(leader);
   }
 
-  checkpointRecordEnd(_timeline: number, _lsn: Lsn): Promise<Lsn | undefined> {
-    throw new Error('not composed yet');
+  checkpointRecordEnd(timeline: number, lsn: Lsn): Promise<Lsn | undefined> {
+    return this.divergence.checkpointRecordEnd(timeline, lsn);
   }
 
-  rewind(_leader: Upstream): Promise<RewindOutcome> {
-    throw new Error('not composed yet');
+  rewind(leader: Upstream): Promise<RewindOutcome> {
+    return this.divergence.rewind(leader);
   }
 
   singleUserRecovery(): Promise<boolean> {
-    throw new Error('not composed yet');
+    return this.divergence.singleUserRecovery();
   }
 
-  canSkipSingleUserRecovery(): Promise<boolean> {
-    throw new Error('not composed yet');
+  async canSkipSingleUserRecovery(): Promise<boolean> {
+    return canSkipSingleUserRecovery(this.settings.dataDir, await this.majorVersion());
+  }
+
+  /** `postgres://host:port/database`, as published in the member key. */
+  connUrl(): string {
+    return this.configuration.connUrl();
+  }
+
+  /** As `connUrl`, by way of the configured proxy. */
+  proxyUrl(): string | undefined {
+    return this.configuration.proxyUrl();
+  }
+
+  /**
+   * Adopts new settings: of the local configuration, of the dynamic one, or of another role. A running server reads what
+   * changed; `force` (SIGHUP) writes and reloads in any case.
+   */
+  async applySettings(settings: PostgresSettings, options: { readonly force: boolean }): Promise<void> {
+    this.settings = settings;
+    const isRunning = this.server.current() !== undefined && this.state.state === 'running' && !this.provision.isCustomBootstrap;
+    const server = isRunning ? this.running() : undefined;
+    const { isChanged } = await this.configuration.apply(settings, server, options);
+    if (server === undefined || !isChanged) return;
+    if (!(await this.lifecycle.reload())) return;
+    if ((await this.majorVersion()) < 90_500) return;
+    // The server's processes take a moment to read the new files.
+    await this.options.clock.sleep(RELOAD_SETTLES_MS);
+    await this.configuration.refreshPendingRestart(server);
   }
 
   private forgetDataDirectory(): void {

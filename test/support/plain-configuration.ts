@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Upstream } from '../../src/ports/postgres.js';
 import type { ServerConfiguration } from '../../src/postgres/server-configuration.js';
@@ -13,6 +13,19 @@ export function plainConfiguration(dataDir: string, port: number): ServerConfigu
     writeFile(conf, `fsync = off\nunix_socket_directories = '${dataDir}'\nlisten_addresses = ''\n${synchronous}${recovery}`);
   return {
     pendingRestart: {},
+    connUrl: () => `postgres://127.0.0.1:${port}/postgres`,
+    proxyUrl: () => undefined,
+    apply: async () => ({ isChanged: false }),
+    refreshPendingRestart: async () => undefined,
+    remoteTarget: () => undefined,
+    toolConnection: async () => ({ connectionString: `host=${dataDir} port=${port} user=postgres dbname=postgres`, environment: {} }),
+    effectiveValue: async () => undefined,
+    binaryVersion: async () => 150_000,
+    dataDirectoryCreated: async () => undefined,
+    appendBootstrapHba: async () => undefined,
+    removeRecovery: () => rm(join(dataDir, 'standby.signal'), { force: true }),
+    beginCustomBootstrap: async () => undefined,
+    endCustomBootstrap: async () => false,
     localTarget: () => target,
     replicationTarget: () => target,
     prepareStart: async () => {

@@ -8,6 +8,7 @@ import type { CancellableRunner } from '../cancellable.js';
 import { splitWords } from '../command-line.js';
 import type { ControlDataReader } from '../control-data/control-data.js';
 import type { Heartbeat } from '../query/heartbeat.js';
+import { wasRewindInterrupted } from '../rewind/marker.js';
 import type { ServerConfiguration } from '../server-configuration.js';
 import type { InstanceState } from './instance-state.js';
 import type { Postmaster } from './postmaster-file.js';
@@ -77,6 +78,11 @@ export class Lifecycle {
     state.role = options.role ?? (await this.parts.roleOnDisk());
     state.setState(this.parts.isCustomBootstrap() ? 'starting after custom bootstrap' : 'starting');
     const begin = clock.monotonic();
+    if (await wasRewindInterrupted(this.parts.settings().dataDir)) {
+      log.error('Start refused: a rewind of this data directory broke off half-way, it has to be rebuilt');
+      state.setState('start failed');
+      return 'failed';
+    }
     const argv = await this.prepare();
     if (argv === undefined) return 'pending';
     if (cancellable.isCancelled) return 'failed';

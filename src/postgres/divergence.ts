@@ -1,0 +1,158 @@
+import type { Lsn } from '../base/lsn.js';
+import { parseLsn } from '../base/lsn.js';
+import { isStarting } from '../cluster/postgres-state.js';
+import type { Clock } from '../ports/clock.js';
+import type { Log } from '../ports/log.js';
+import type { LeaderTimelines, LocalPosition, RewindOutcome, Upstream } from '../ports/postgres.js';
+import type { PostgresSettings } from '../ports/settings.js';
+import type { CancellableRunner } from './cancellable.js';
+import type { ControlDataReader } from './control-data/control-data.js';
+import { walDirectory } from './control-data/data-directory.js';
+import type { InstanceState } from './process/instance-state.js';
+import type { Lifecycle } from './process/lifecycle.js';
+import type { ServerProcess } from './process/server-process.js';
+import { toolPath } from './process/tools.js';
+import { ConnectionProblem, QueryFailed } from './query/errors.js';
+import type { Heartbeat } from './query/heartbeat.js';
+import { archiveReadyWal } from './rewind/archive-ready.js';
+import { hasRewindableBlocks, isRewindInstalled } from './rewind/can-rewind.js';
+import { checkRewindSource, leaderTimelines, type RewindSource } from './rewind/leader.js';
+import { localPosition } from './rewind/local-position.js';
+import { checkpointRecordEnd } from './rewind/record-end.js';
+import { rewind } from './rewind/rewind.js';
+import { singleUserRecovery } from './rewind/single-user.js';
+import type { ServerConfiguration } from './server-configuration.js';
+
+export interface DivergenceParts {
+  readonly settings: () => PostgresSettings;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly state: InstanceState;
+  readonly server: ServerProcess;
+  readonly lifecycle: Lifecycle;
+  readonly heartbeat: Heartbeat;
+  readonly control: ControlDataReader;
+  readonly runner: CancellableRunner;
+  readonly configuration: ServerConfiguration;
+  readonly majorVersion: () => Promise<number>;
+  readonly replicaTimeline: () => Promise<number | undefined>;
+}
+
+/** What is done about a data directory whose history may differ from the leader's (postgres.md §21, §22). */
+export class Divergence {
+  private readonly parts: DivergenceParts;
+
+  constructor(parts: DivergenceParts) {
+    this.parts = parts;
+  }
+
+  async canRewind(): Promise<boolean> {
+    const settings = this.parts.settings();
+    if (!settings.usePgRewind || !(await this.hasUsableBlocks())) return false;
+    return isRewindInstalled(toolPath(settings, 'pg_rewind'), this.parts.clock);
+  }
+
+  async localPosition(): Promise<LocalPosition | undefined> {
+    const { server, state, control } = this.parts;
+    const isRunning = (await server.find()) !== undefined;
+    const running = isRunning ? { timeline: await this.parts.replicaTimeline(), replayLsn: await this.replayLsn() } : undefined;
+    return localPosition(running, { isStarting: isStarting(state.state), controlData: await control.read() });
+  }
+
+  async leaderTimelines(leader: Upstream): Promise<LeaderTimelines> {
+    const source = this.source(leader);
+    return source === undefined
+      ? { kind: 'unreachable', error: `${leader.name} has no connection URL` }
+      : leaderTimelines(source, this.parts.clock);
+  }
+
+  async checkpointRecordEnd(timeline: number, lsn: Lsn): Promise<Lsn | undefined> {
+    const { clock, log } = this.parts;
+    const settings = this.parts.settings();
+    const tool = (await this.parts.majorVersion()) >= 100_000 ? 'pg_waldump' : 'pg_xlogdump';
+    return checkpointRecordEnd({ pgWaldump: toolPath(settings, tool), dataDir: settings.dataDir, timeline, lsn }, { clock, log });
+  }
+
+  async rewind(leader: Upstream): Promise<RewindOutcome> {
+    const { configuration, lifecycle, runner, log, clock } = this.parts;
+    const settings = this.parts.settings();
+    const source = this.source(leader);
+    if (source === undefined) return { kind: 'not-now', reason: `${leader.name} has no connection URL` };
+    const majorVersion = await this.parts.majorVersion();
+    const host = source.parameters['host'] ?? '';
+    // With several hosts the tool must find the primary among them by itself.
+    const parameters = host.includes(',') ? { ...source.parameters, target_session_attrs: 'read-write' } : source.parameters;
+    const tool = await configuration.toolConnection(parameters);
+    return rewind(
+      {
+        pgRewind: toolPath(settings, 'pg_rewind'),
+        dataDir: settings.dataDir,
+        configDir: settings.configDir,
+        configFile: `${settings.configDir}/${settings.configBaseName}.conf`,
+        majorVersion,
+        options: settings.rewindOptions,
+        leaderName: leader.name,
+        connectionString: tool.connectionString,
+        environment: tool.environment,
+      },
+      {
+        runner,
+        log,
+        stopServer: () => lifecycle.stop({ mode: 'fast', checkpoint: false, quiet: true }),
+        archiveReadyWal: async () =>
+          archiveReadyWal(walDirectory(settings.dataDir, majorVersion), await this.archiveCommand(), { runner, log }),
+        checkSource: () => checkRewindSource(source, this.mayCheckpoint(settings) ? 'checkpoint' : 'compare', clock),
+        restoreCommand: () => configuration.effectiveValue('restore_command'),
+        canRewind: () => this.hasUsableBlocks(),
+      },
+    );
+  }
+
+  async singleUserRecovery(): Promise<boolean> {
+    const { configuration, runner, log } = this.parts;
+    const settings = this.parts.settings();
+    return singleUserRecovery(
+      {
+        postgres: toolPath(settings, 'postgres'),
+        dataDir: settings.dataDir,
+        walDir: walDirectory(settings.dataDir, await this.parts.majorVersion()),
+        archiveCommand: await this.archiveCommand(),
+      },
+      { runner, log, removeRecoveryConfiguration: () => configuration.removeRecovery() },
+    );
+  }
+
+  private async hasUsableBlocks(): Promise<boolean> {
+    const data = await this.parts.control.read();
+    return data !== undefined && hasRewindableBlocks(data);
+  }
+
+  private async archiveCommand(): Promise<string | undefined> {
+    const mode = await this.parts.configuration.effectiveValue('archive_mode');
+    return mode === 'on' || mode === 'always' ? this.parts.configuration.effectiveValue('archive_command') : undefined;
+  }
+
+  /** A checkpoint there needs the superuser, whose credentials we use only if the rewind user is the same. */
+  private mayCheckpoint(settings: PostgresSettings): boolean {
+    const { rewind: user, superuser } = settings;
+    return user === undefined || (user.username === superuser.username && user.password === superuser.password);
+  }
+
+  private source(leader: Upstream): RewindSource | undefined {
+    const { configuration } = this.parts;
+    const parameters = configuration.remoteTarget(leader, 'rewind');
+    const replication = configuration.remoteTarget(leader, 'replication');
+    return parameters === undefined || replication === undefined ? undefined : { name: leader.name, parameters, replication };
+  }
+
+  private async replayLsn(): Promise<Lsn | undefined> {
+    const name = (await this.parts.majorVersion()) >= 100_000 ? 'pg_last_wal_replay_lsn' : 'pg_last_xlog_replay_location';
+    try {
+      const rows = await this.parts.heartbeat.query(`SELECT pg_catalog.${name}() AS lsn WHERE pg_catalog.pg_is_in_recovery()`);
+      return parseLsn(rows[0]?.['lsn'] ?? '');
+    } catch (error) {
+      if (error instanceof ConnectionProblem || error instanceof QueryFailed) return undefined;
+      throw error;
+    }
+  }
+}
