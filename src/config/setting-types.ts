@@ -1,4 +1,4 @@
-import { isPlainObject, parseBool, parseInteger, parseNumber, pythonText } from '../base/python-values.js';
+import { isPlainObject, parseBool, parseInteger, parseNumber, pythonRepr, pythonText } from '../base/python-values.js';
 import { splitHostPort } from './host-port.js';
 
 /** What one setting may be: once as the running daemon can use it, once as `--validate-config` wants it. */
@@ -11,11 +11,20 @@ export interface SettingType {
   readonly strict: (value: unknown) => string | undefined;
   /** `--validate-config` looks at the elements with this one. */
   readonly element?: SettingType;
+  /** `--validate-config` prints the message of each when none fits. */
+  readonly alternatives?: readonly SettingType[];
   /** `--validate-config` also probes: a server that must answer, or an address that must be free. */
   readonly probe?: 'reachable' | 'listen';
 }
 
 export const WRONG_VALUE = "didn't pass validation: Wrong value";
+
+/** Patroni prints the detail of these failures in Python notation, quotes included. */
+export function failed(detail: string): string {
+  return `didn't pass validation: ${pythonRepr(detail)}`;
+}
+
+const CONTAINS_WRONG_VALUE = failed('contains a wrong value');
 
 const isInteger = (value: unknown): boolean => typeof value === 'bigint' || typeof value === 'boolean' || Number.isInteger(value);
 
@@ -119,6 +128,7 @@ export function either(...types: readonly SettingType[]): SettingType {
       const messages = types.map((type) => type.strict(value));
       return messages.includes(undefined) ? undefined : messages[0];
     },
+    alternatives: types,
   };
 }
 
@@ -141,7 +151,7 @@ const LOCAL_HOSTS = ['127.0.0.1', '0.0.0.0', '*', '::1', 'localhost'];
 export const hostPort: SettingType = {
   allowed: 'is not host:port',
   accepts: (value) => isHostPort(value, 1),
-  strict: (value) => (typeof value !== 'string' ? 'is not a string' : isHostPort(value, 1) ? undefined : 'contains a wrong value'),
+  strict: (value) => (typeof value !== 'string' ? 'is not a string' : isHostPort(value, 1) ? undefined : CONTAINS_WRONG_VALUE),
   probe: 'reachable',
 };
 
@@ -149,7 +159,7 @@ export const hostPort: SettingType = {
 export const listenAddress: SettingType = {
   allowed: 'is not host:port',
   accepts: (value) => isHostPort(value, 5432),
-  strict: (value) => (typeof value !== 'string' ? 'is not a string' : isHostPort(value, 5432) ? undefined : 'contains a wrong value'),
+  strict: (value) => (typeof value !== 'string' ? 'is not a string' : isHostPort(value, 5432) ? undefined : CONTAINS_WRONG_VALUE),
   probe: 'listen',
 };
 
@@ -160,8 +170,8 @@ export const connectAddress: SettingType = {
   strict: (value) => {
     if (typeof value !== 'string') return 'is not a string';
     const split = splitHostPort(value, 1);
-    if (split === undefined) return 'contains a wrong value';
-    if (LOCAL_HOSTS.includes(split.host)) return `must not contain ${LOCAL_HOSTS.map((h) => `"${h}"`).join(', ')}`;
+    if (split === undefined) return CONTAINS_WRONG_VALUE;
+    if (LOCAL_HOSTS.includes(split.host)) return failed(`must not contain ${LOCAL_HOSTS.map((h) => `"${h}"`).join(', ')}`);
     return undefined;
   },
 };
