@@ -97,6 +97,7 @@ export class Divergence {
       },
       {
         runner,
+        clock,
         log,
         stopServer: () => lifecycle.stop({ mode: 'fast', checkpoint: false, quiet: true }),
         archiveReadyWal: async () =>

@@ -3,6 +3,7 @@ import type { Log } from '../../ports/log.js';
 import type { ToolOptions } from '../../ports/settings.js';
 import type { CancellableRunner } from '../cancellable.js';
 import { type ParsedOptions, toolOptions } from '../command-line.js';
+import { toolOutput } from '../tool-output.js';
 import { removeDataDirectory } from './data-directory.js';
 import { isDataDirectoryEmpty } from './empty-directory.js';
 
@@ -47,10 +48,18 @@ export async function basebackup(
   const { dataDir, source } = request;
   const options = basebackupOptions(request.options, request.binaryVersion);
   for (const error of options.errors) log.error(error);
-  const argv = [request.pgBasebackup, `--pgdata=${dataDir}`, '-X', 'stream', `--dbname=${source.connectionString}`, ...options.arguments];
+  const argv = [
+    request.pgBasebackup,
+    `--pgdata=${dataDir}`,
+    '-X',
+    'stream',
+    `--dbname=${source.connectionString}`,
+    ...(options.arguments.includes('--progress') ? [] : ['--progress']),
+    ...options.arguments,
+  ];
   for (let attempt = 1; attempt <= ATTEMPTS && !runner.isCancelled; attempt++) {
     if (!(await isDataDirectoryEmpty(dataDir))) await removeDataDirectory(dataDir, log);
-    const outcome = await runner.run(argv, { env: source.environment, onLine: (line) => log.info(`basebackup: ${line}`) });
+    const outcome = await runner.run(argv, { env: source.environment, onLine: toolOutput('pg_basebackup', log, clock) });
     if (outcome.kind === 'exited' && outcome.exitCode === 0) {
       log.info('replica has been created using basebackup');
       return true;

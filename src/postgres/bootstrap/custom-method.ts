@@ -5,6 +5,7 @@ import type { Log } from '../../ports/log.js';
 import type { BootstrapSettings } from '../../ports/settings.js';
 import type { CancellableRunner } from '../cancellable.js';
 import { methodArguments, splitWords } from '../command-line.js';
+import { clearRewindMarker } from '../rewind/marker.js';
 
 type Section = Readonly<Record<string, unknown>>;
 
@@ -59,7 +60,10 @@ export async function runCustomBootstrap(
   }
   log.info(`Running custom bootstrap script: ${argv.join(' ')}`);
   const outcome = await runner.run(argv, { onLine: (line) => log.info(`${method.name}: ${line}`) });
-  if (outcome.kind === 'exited' && outcome.exitCode === 0) return true;
+  if (outcome.kind === 'exited' && outcome.exitCode === 0) {
+    await clearRewindMarker(dataDir);
+    return true;
+  }
   if (outcome.kind === 'exited') log.error(`bootstrap method '${method.name}' exited with code=${outcome.exitCode}`);
   return false;
 }

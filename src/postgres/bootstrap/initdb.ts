@@ -6,6 +6,8 @@ import type { Log } from '../../ports/log.js';
 import type { ConnectionCredentials, ToolOptions } from '../../ports/settings.js';
 import { runCommand } from '../command.js';
 import { toolOptions } from '../command-line.js';
+import { clearRewindMarker } from '../rewind/marker.js';
+import { toolOutput } from '../tool-output.js';
 
 export interface InitdbRequest {
   /** Path of initdb. */
@@ -39,8 +41,11 @@ export async function initdb(request: InitdbRequest, { clock, log }: { readonly 
       file.push(`--pwfile=${path}`);
     }
     const argv = [request.initdb, ...options.arguments, ...user, ...file, request.dataDir];
-    const outcome = await runCommand(argv, { onLine: (line) => log.info(`initdb: ${line}`) }, clock);
-    if (outcome.kind === 'exited' && outcome.exitCode === 0) return true;
+    const outcome = await runCommand(argv, { onLine: toolOutput('initdb', log, clock) }, clock);
+    if (outcome.kind === 'exited' && outcome.exitCode === 0) {
+      await clearRewindMarker(request.dataDir);
+      return true;
+    }
     log.error(outcome.kind === 'not-started' ? `Could not start initdb: ${outcome.error}` : 'initdb failed');
     return false;
   } finally {

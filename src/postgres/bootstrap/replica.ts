@@ -4,6 +4,8 @@ import type { Log } from '../../ports/log.js';
 import type { ToolOptions } from '../../ports/settings.js';
 import type { CancellableRunner } from '../cancellable.js';
 import { methodArguments, splitWords } from '../command-line.js';
+import { clearRewindMarker } from '../rewind/marker.js';
+import { toolOutput } from '../tool-output.js';
 import { basebackup, type CloneSource } from './basebackup.js';
 import { removeDataDirectory } from './data-directory.js';
 import { isDataDirectoryEmpty } from './empty-directory.js';
@@ -52,13 +54,16 @@ export async function createReplica(request: ReplicaRequest, dependencies: Repli
       method === BASEBACKUP && request.source !== undefined
         ? await basebackup({ ...request, options: request.basebackup, source: request.source }, dependencies)
         : await runMethod(method, request, dependencies);
-    if (isDone) return true;
+    if (isDone) {
+      await clearRewindMarker(request.dataDir);
+      return true;
+    }
   }
   if (!(await isDataDirectoryEmpty(request.dataDir))) await removeDataDirectory(request.dataDir, log);
   return false;
 }
 
-async function runMethod(name: string, request: ReplicaRequest, { runner, log }: ReplicaDependencies): Promise<boolean> {
+async function runMethod(name: string, request: ReplicaRequest, { runner, clock, log }: ReplicaDependencies): Promise<boolean> {
   const section = request.sections[name] ?? {};
   const keepsData = isTruthy(section['keep_data']);
   if (!(await isDataDirectoryEmpty(request.dataDir))) {
@@ -71,7 +76,7 @@ async function runMethod(name: string, request: ReplicaRequest, { runner, log }:
     return false;
   }
   const env = request.source?.environment ?? {};
-  const outcome = await runner.run(argv, { env, onLine: (line) => log.info(`${name}: ${line}`) });
+  const outcome = await runner.run(argv, { env, onLine: toolOutput(name, log, clock) });
   if (outcome.kind === 'exited' && outcome.exitCode === 0) {
     log.info(`replica has been created using ${name}`);
     return true;

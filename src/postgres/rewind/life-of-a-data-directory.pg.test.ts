@@ -180,6 +180,8 @@ test('after a clean shutdown the last record ends where the next timeline begins
   );
   const check = await checkRewindSource(source, 'checkpoint', clock);
   assert.equal(check.kind, 'unusable', 'only a superuser may checkpoint');
+  const comparison = await checkRewindSource(source, 'compare', clock);
+  assert.ok(comparison.kind === 'usable' || comparison.reason.includes('no checkpoint'), 'the rewind user may compare');
 });
 
 test('a diverged primary is rewound and follows', { skip: reason }, async () => {
@@ -205,6 +207,7 @@ test('a diverged primary is rewound and follows', { skip: reason }, async () => 
     },
     {
       runner,
+      clock,
       log,
       stopServer: async () => {
         stop(nodes.a);

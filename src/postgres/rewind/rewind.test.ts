@@ -138,6 +138,7 @@ async function rewindWith(script: string, change: Partial<RewindDependencies> = 
   mkdirSync(join(dataDir, 'pg_wal'), { recursive: true });
   const dependencies: RewindDependencies = {
     runner: createCancellableRunner({ clock: nodeClock, log }),
+    clock: nodeClock,
     log,
     stopServer: async () => true,
     archiveReadyWal: async () => undefined,
@@ -187,6 +188,7 @@ test('a missing segment is fetched for an old pg_rewind, once', async () => {
   mkdirSync(join(folder, 'd', 'pg_wal'), { recursive: true });
   const dependencies = (restore: string): RewindDependencies => ({
     runner: createCancellableRunner({ clock: nodeClock, log }),
+    clock: nodeClock,
     log,
     stopServer: async () => true,
     archiveReadyWal: async () => undefined,

@@ -1,10 +1,12 @@
 import { open, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Clock } from '../../ports/clock.js';
 import type { Log } from '../../ports/log.js';
 import type { RewindOutcome } from '../../ports/postgres.js';
 import type { ToolOptions } from '../../ports/settings.js';
 import type { CancellableRunner } from '../cancellable.js';
 import { splitWords, toolOptions } from '../command-line.js';
+import { toolOutput } from '../tool-output.js';
 import { fillPlaceholders } from './archive-ready.js';
 import type { SourceCheck } from './leader.js';
 import { clearRewindMarker, wasRewindInterrupted, writeRewindMarker } from './marker.js';
@@ -27,6 +29,7 @@ export interface RewindRequest {
 
 export interface RewindDependencies {
   readonly runner: CancellableRunner;
+  readonly clock: Clock;
   readonly log: Log;
   /** Fast, without checkpoint; true when nothing runs. */
   readonly stopServer: () => Promise<boolean>;
@@ -112,15 +115,16 @@ async function afterFailure({ leaderName }: RewindRequest, dependencies: RewindD
 type RunEnd = 'done' | 'untouched' | 'broken-off';
 
 async function runPgRewind(request: RewindRequest, dependencies: RewindDependencies): Promise<RunEnd> {
-  const { runner, log } = dependencies;
+  const { runner, clock, log } = dependencies;
   const restoreCommand = await dependencies.restoreCommand();
   const argv = rewindCommand(request, restoreCommand, log);
   const env = { ...request.environment, LANG: 'C', LC_ALL: 'C', PGOPTIONS: '-c statement_timeout=0' };
   const fetched = new Set<string>();
   let isChanging = false;
+  const report = toolOutput('pg_rewind', log, clock);
   const onLine = (line: string): void => {
     if (line.includes(STARTS_TO_CHANGE)) isChanging = true;
-    log.info(`pg_rewind: ${line}`);
+    report(line);
   };
   for (;;) {
     log.info(`running pg_rewind from ${request.leaderName}`);
