@@ -114,7 +114,8 @@ export function parseYaml(text: string): unknown {
   try {
     return load(text, { schema: READ, json: true, maxAliases: MAX_ALIASES });
   } catch (error) {
-    if (error instanceof YAMLException) throw new SyntaxError(describe(error), { cause: error });
+    // Not as the cause: the exception carries the whole source, passwords included.
+    if (error instanceof YAMLException) throw new SyntaxError(describe(error));
     throw error;
   }
 }
