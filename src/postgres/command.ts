@@ -3,7 +3,7 @@ import type { Readable } from 'node:stream';
 import type { Clock } from '../ports/clock.js';
 
 export interface CommandOptions {
-  /** Set on top of the agent's own environment. */
+  /** Set on top of the agent's own environment (without what is for the agent, `PATRONI_*`). */
   readonly env?: Readonly<Record<string, string>>;
   /** Sent to the command, then end of file; absent: the null device. */
   readonly stdin?: string;
@@ -55,7 +55,7 @@ export function runCommand(
     try {
       child = spawn(program, args, {
         stdio: [options.stdin === undefined ? 'ignore' : 'pipe', output, output],
-        env: { ...process.env, ...options.env },
+        env: { ...inheritedEnvironment(), ...options.env },
       });
     } catch (error) {
       resolve({ kind: 'not-started', error: error instanceof Error ? error.message : String(error) });
@@ -83,6 +83,11 @@ export function runCommand(
       child.once('close', finish);
     });
   });
+}
+
+/** Our own environment without `PATRONI_*`: passwords may be among them, and they are meant for the agent only. */
+function inheritedEnvironment(): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('PATRONI_')));
 }
 
 /** Follows a stream; the returned function ends the last line and gives what was kept. */

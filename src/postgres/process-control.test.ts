@@ -29,6 +29,16 @@ test('output is captured and streamed, stdin ends', async () => {
   assert.deepEqual(lines.toSorted(), ['hello', 'last', 'y']);
 });
 
+test('settings of the agent do not reach its children', async () => {
+  process.env['PATRONI_SUPERUSER_PASSWORD'] = 'secret';
+  try {
+    const outcome = await create().run(['env'], { capture: true });
+    assert.ok(outcome.kind === 'exited' && outcome.stdout.includes('PATH=') && !outcome.stdout.includes('secret'));
+  } finally {
+    delete process.env['PATRONI_SUPERUSER_PASSWORD'];
+  }
+});
+
 test('only the end of a long output is kept', async () => {
   const outcome = await create().run(['sh', '-c', 'head -c 300000 /dev/zero | tr "\\0" a; echo end'], { capture: true });
   assert.ok(outcome.kind === 'exited' && outcome.stdout.length === 65_536 && outcome.stdout.endsWith('aend\n'));

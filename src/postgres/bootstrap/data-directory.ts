@@ -3,11 +3,22 @@ import { join } from 'node:path';
 import type { Log } from '../../ports/log.js';
 import { clearRewindMarker } from '../rewind/marker.js';
 import { hasErrorCode, isDataDirectoryEmpty } from './empty-directory.js';
+import { serverProcessIn } from './in-use.js';
 
 /** A symbolic link out of the data directory and the real directory that it leads to. */
 interface OutsideDirectory {
   readonly link: string;
   readonly target: string;
+}
+
+/** A premise of a removal does not hold; going on would lose data that a server still writes. */
+export class DataDirectoryInUse extends Error {
+  override readonly name = 'DataDirectoryInUse';
+}
+
+async function refuseIfInUse(dataDir: string): Promise<void> {
+  const pid = await serverProcessIn(dataDir);
+  if (pid !== undefined) throw new DataDirectoryInUse(`${dataDir} is not removed: server process ${pid} works on it`);
 }
 
 const REMOVE = { recursive: true, force: true } as const;
@@ -48,9 +59,11 @@ async function linkTarget(path: string): Promise<string | undefined> {
 
 /**
  * Removes a data directory with the WAL directory and tablespaces it links to. A data directory that is itself a link loses
- * only the link. What can't be removed is moved aside. The caller has made sure that no server runs on it.
+ * only the link. What can't be removed is moved aside.
+ * @throws DataDirectoryInUse when a server works on it: the caller was to stop that, and nothing is touched.
  */
 export async function removeDataDirectory(dataDir: string, log: Log): Promise<void> {
+  await refuseIfInUse(dataDir);
   log.info(`Removing data directory: ${dataDir}`);
   try {
     const path = withoutTrailingSlash(dataDir);
@@ -80,9 +93,11 @@ async function removeFolder(path: string): Promise<void> {
 /**
  * Renames a data directory and what it links to to `….failed`, replacing what an earlier failure left. Errors are logged;
  * what was done until then stays.
+ * @throws DataDirectoryInUse as `removeDataDirectory`.
  */
 export async function moveDataDirectoryAside(dataDir: string, log: Log): Promise<void> {
   const path = withoutTrailingSlash(dataDir);
+  await refuseIfInUse(path);
   try {
     if (!(await lstat(path)).isDirectory()) return;
     for (const { link, target } of await outsideDirectories(path)) {

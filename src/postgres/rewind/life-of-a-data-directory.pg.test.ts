@@ -9,6 +9,7 @@ import { after, before, test } from 'node:test';
 import { parseLsn } from '../../base/lsn.js';
 import { nodeClock } from '../../platform/node-clock.js';
 import type { Log } from '../../ports/log.js';
+import { DataDirectoryInUse, removeDataDirectory } from '../bootstrap/data-directory.js';
 import { initdb } from '../bootstrap/initdb.js';
 import { postBootstrap } from '../bootstrap/post-bootstrap.js';
 import { createReplica } from '../bootstrap/replica.js';
@@ -156,6 +157,7 @@ test('a replica is made by basebackup', { skip: reason }, async () => {
     { runner, clock, log },
   );
   assert.equal(isDone, true, lines.join('\n'));
+  await assert.rejects(removeDataDirectory(nodes.a.data, log), DataDirectoryInUse, 'a server runs there');
   follow(nodes.b, nodes.a);
   start(nodes.b);
   await query(nodes.a, 'INSERT INTO public.t VALUES (1)');
