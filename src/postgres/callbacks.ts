@@ -11,7 +11,8 @@ import type { Log } from '../ports/log.js';
 import type { PostgresSettings } from '../ports/settings.js';
 import { runCommand } from './command.js';
 import { splitWords } from './command-line.js';
-import { identifyProcess, killTree, type ProcessIdentity, signalProcess } from './process-tree.js';
+import { type ProcessHandle, type ProcessTable, signalProcess } from './process/process-table.js';
+import { identifyProcess, killTree } from './process-tree.js';
 
 export type CallbackAction = keyof PostgresSettings['callbacks'];
 
@@ -26,13 +27,14 @@ export interface CallbackDependencies {
   readonly commands: () => PostgresSettings['callbacks'];
   readonly scope: string;
   readonly clock: Clock;
+  readonly table: ProcessTable;
   readonly log: Log;
 }
 
 export function createCallbacks(dependencies: CallbackDependencies): Callbacks {
-  const { commands, scope, clock, log } = dependencies;
-  const reloadLane = new Lane(clock, log);
-  const lane = new Lane(clock, log);
+  const { commands, scope } = dependencies;
+  const reloadLane = new Lane(dependencies);
+  const lane = new Lane(dependencies);
   let wasCalled = false;
   return {
     get wasCalled() {
@@ -43,7 +45,7 @@ export function createCallbacks(dependencies: CallbackDependencies): Callbacks {
       const command = commands()[action];
       if (!command) return;
       const words = splitWords(command);
-      if (words === undefined) return log.error(`callback ${action}: unbalanced quotes in its command`);
+      if (words === undefined) return dependencies.log.error(`callback ${action}: unbalanced quotes in its command`);
       const argv = [...words, action, role === 'promoted' ? 'primary' : role, scope];
       (action === 'on_reload' ? reloadLane : lane).submit(argv);
     },
@@ -52,19 +54,21 @@ export function createCallbacks(dependencies: CallbackDependencies): Callbacks {
 
 class Lane {
   private readonly clock: Clock;
+  private readonly table: ProcessTable;
   private readonly log: Log;
-  private running: ProcessIdentity | undefined;
-  private left: readonly ProcessIdentity[] = [];
+  private running: ProcessHandle | undefined;
+  private left: readonly ProcessHandle[] = [];
   private pending: readonly string[] | undefined;
   private isBusy = false;
 
-  constructor(clock: Clock, log: Log) {
+  constructor({ clock, table, log }: CallbackDependencies) {
     this.clock = clock;
+    this.table = table;
     this.log = log;
   }
 
   submit(argv: readonly string[]): void {
-    if (this.running !== undefined) this.left = [...this.left, ...killTree(this.running)];
+    if (this.running !== undefined) this.left = [...this.left, ...killTree(this.table, this.running)];
     this.pending = argv;
     if (this.isBusy) return;
     this.isBusy = true;
@@ -75,11 +79,11 @@ class Lane {
     try {
       for (let argv = this.take(); argv !== undefined; argv = this.take()) {
         const outcome = await runCommand(argv, {}, this.clock, (pid) => {
-          this.running = identifyProcess(pid);
+          this.running = identifyProcess(this.table, pid);
         });
         this.running = undefined;
         if (outcome.kind === 'not-started') this.log.error(`Failed to execute callback ${argv.join(' ')}: ${outcome.error}`);
-        for (const process of this.left) signalProcess(process, 'SIGKILL');
+        for (const process of this.left) signalProcess(this.table, process, 'SIGKILL');
         this.left = [];
       }
     } finally {

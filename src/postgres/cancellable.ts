@@ -8,7 +8,8 @@
 import type { Clock } from '../ports/clock.js';
 import type { Log } from '../ports/log.js';
 import { type CommandOptions, type CommandOutcome, runCommand } from './command.js';
-import { descendantsOf, identifyProcess, isSameProcessAlive, killTree, type ProcessIdentity, signalProcess } from './process-tree.js';
+import { descendants, type ProcessHandle, type ProcessTable, signalProcess } from './process/process-table.js';
+import { identifyProcess, killTree } from './process-tree.js';
 
 export interface CancellableRunner {
   readonly isCancelled: boolean;
@@ -23,20 +24,28 @@ export interface CancellableRunner {
 const TERMINATE_MS = 10_000;
 const POLL_MS = 100;
 
-export function createCancellableRunner({ clock, log }: { readonly clock: Clock; readonly log: Log }): CancellableRunner {
-  return new Runner(clock, log);
+export interface RunnerDependencies {
+  readonly clock: Clock;
+  readonly table: ProcessTable;
+  readonly log: Log;
+}
+
+export function createCancellableRunner(dependencies: RunnerDependencies): CancellableRunner {
+  return new Runner(dependencies);
 }
 
 class Runner implements CancellableRunner {
   isCancelled = false;
   private readonly clock: Clock;
+  private readonly table: ProcessTable;
   private readonly log: Log;
-  private child: ProcessIdentity | undefined;
+  private child: ProcessHandle | undefined;
   private isChildCancelled = false;
   private last: Promise<unknown> = Promise.resolve();
 
-  constructor(clock: Clock, log: Log) {
+  constructor({ clock, table, log }: RunnerDependencies) {
     this.clock = clock;
+    this.table = table;
     this.log = log;
   }
 
@@ -55,11 +64,11 @@ class Runner implements CancellableRunner {
     const child = this.child;
     if (child === undefined) return;
     this.isChildCancelled = true;
-    const below = descendantsOf(child.pid);
-    signalProcess(child, 'SIGTERM');
+    const below = descendants(this.table, child.pid);
+    signalProcess(this.table, child, 'SIGTERM');
     if (!hard) await this.waitForEnd(child, TERMINATE_MS);
-    const late = isSameProcessAlive(child) ? killTree(child) : [];
-    for (const process of [...below, ...late]) signalProcess(process, 'SIGKILL');
+    const late = this.table.isAlive(child) ? killTree(this.table, child) : [];
+    for (const process of [...below, ...late]) signalProcess(this.table, process, 'SIGKILL');
     // SIGKILL can't be refused; only a process in uninterruptible I/O outlives this wait.
     await this.waitForEnd(child, TERMINATE_MS);
     const end = this.clock.monotonic() + TERMINATE_MS;
@@ -70,7 +79,7 @@ class Runner implements CancellableRunner {
     if (this.isCancelled) return { kind: 'cancelled' };
     this.isChildCancelled = false;
     const outcome = await runCommand(argv, options, this.clock, (pid) => {
-      this.child = identifyProcess(pid);
+      this.child = identifyProcess(this.table, pid);
     });
     this.child = undefined;
     if (outcome.kind === 'not-started') this.log.error(`Could not start ${argv[0]}: ${outcome.error}`);
@@ -78,8 +87,8 @@ class Runner implements CancellableRunner {
     return this.isChildCancelled && !(outcome.kind === 'exited' && outcome.exitCode === 0) ? { kind: 'cancelled' } : outcome;
   }
 
-  private async waitForEnd(child: ProcessIdentity, limitMs: number): Promise<void> {
+  private async waitForEnd(child: ProcessHandle, limitMs: number): Promise<void> {
     const end = this.clock.monotonic() + limitMs;
-    while (isSameProcessAlive(child) && this.clock.monotonic() < end) await this.clock.sleep(POLL_MS);
+    while (this.table.isAlive(child) && this.clock.monotonic() < end) await this.clock.sleep(POLL_MS);
   }
 }

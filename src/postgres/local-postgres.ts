@@ -119,8 +119,8 @@ export class LocalPostgres implements Postgres {
     const settings = (): PostgresSettings => this.settings;
     const majorVersion = (): Promise<number> => this.majorVersion();
     this.control = new ControlDataReader({ settings, majorVersion: () => this.knownMajorVersion, files: this.files, log });
-    this.callbacks = createCallbacks({ commands: () => this.settings.callbacks, scope, clock, log });
-    this.cancellable = createCancellableRunner({ clock, log });
+    this.callbacks = createCallbacks({ commands: () => this.settings.callbacks, scope, clock, table, log });
+    this.cancellable = createCancellableRunner({ clock, table, log });
     this.lifecycle = new Lifecycle({
       clock,
       log,

@@ -7,11 +7,12 @@ import { nodeClock } from '../platform/node-clock.js';
 import type { Log } from '../ports/log.js';
 import { createCallbacks } from './callbacks.js';
 import { createCancellableRunner } from './cancellable.js';
-import { descendantsOf } from './process-tree.js';
+import { descendants } from './process/process-table.js';
+import { Procfs } from './process/procfs.js';
 
 const quiet = (): void => undefined;
 const log: Log = { debug: quiet, info: quiet, warning: quiet, error: quiet, critical: quiet, named: () => log };
-const create = () => createCancellableRunner({ clock: nodeClock, log });
+const create = () => createCancellableRunner({ clock: nodeClock, table: new Procfs(), log });
 
 async function until(condition: () => boolean, what: string): Promise<void> {
   const end = nodeClock.monotonic() + 8_000;
@@ -56,8 +57,11 @@ test('a background process that keeps the pipe does not hold the runner', async 
 test('cancel ends the command with what it started, and nothing runs until reset', async () => {
   const runner = create();
   const running = runner.run(['sh', '-c', 'sleep 60 & sleep 60'], { capture: true });
-  await until(() => descendantsOf(process.pid).filter((p) => /^sleep.60/.test(commandOf(p.pid))).length === 2, 'both sleeps run');
-  const sleeps = descendantsOf(process.pid).filter((p) => /^sleep.60/.test(commandOf(p.pid)));
+  await until(
+    () => descendants(new Procfs(), process.pid).filter((p) => /^sleep.60/.test(commandOf(p.pid))).length === 2,
+    'both sleeps run',
+  );
+  const sleeps = descendants(new Procfs(), process.pid).filter((p) => /^sleep.60/.test(commandOf(p.pid)));
   await runner.cancel();
   assert.deepEqual(await running, { kind: 'cancelled' });
   await until(() => sleeps.every((p) => commandOf(p.pid) === ''), 'both sleeps are gone');
@@ -69,7 +73,7 @@ test('cancel ends the command with what it started, and nothing runs until reset
 test('a hard cancel does not wait for a command that ignores SIGTERM', async () => {
   const runner = create();
   const running = runner.run(['sh', '-c', "trap '' TERM; echo ready; while :; do sleep 0.2; done"], { capture: true });
-  await until(() => descendantsOf(process.pid).some((p) => commandOf(p.pid).includes('trap')), 'command runs');
+  await until(() => descendants(new Procfs(), process.pid).some((p) => commandOf(p.pid).includes('trap')), 'command runs');
   const start = nodeClock.monotonic();
   await runner.cancel({ hard: true });
   assert.deepEqual(await running, { kind: 'cancelled' });
@@ -88,7 +92,7 @@ test('a callback gets action, role and scope; a newer one replaces it; reload ha
   const file = join(mkdtempSync(join(tmpdir(), 'callbacks-')), 'out');
   const write = `sh -c 'echo "$@" >> ${file}' x "a b"`;
   const commands = { on_start: `sh -c 'sleep 60' x`, on_role_change: write, on_reload: write };
-  const callbacks = createCallbacks({ commands: () => commands, scope: 'demo', clock: nodeClock, log });
+  const callbacks = createCallbacks({ commands: () => commands, scope: 'demo', clock: nodeClock, table: new Procfs(), log });
   assert.equal(callbacks.wasCalled, false);
   callbacks.call('on_start', 'replica');
   assert.equal(callbacks.wasCalled, true);

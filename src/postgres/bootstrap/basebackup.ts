@@ -3,9 +3,9 @@ import type { Log } from '../../ports/log.js';
 import type { ToolOptions } from '../../ports/settings.js';
 import type { CancellableRunner } from '../cancellable.js';
 import { type ParsedOptions, toolOptions } from '../command-line.js';
+import { isDataDirectoryEmpty } from '../control-data/data-directory.js';
 import { toolOutput } from '../tool-output.js';
 import { removeDataDirectory } from './data-directory.js';
-import { isDataDirectoryEmpty } from './empty-directory.js';
 
 export interface CloneSource {
   /** Keyword/value connection string of the replication user, without password. */

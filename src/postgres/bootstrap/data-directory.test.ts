@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { Log } from '../../ports/log.js';
+import { isDataDirectoryEmpty } from '../control-data/data-directory.js';
 import { wasRewindInterrupted, writeRewindMarker } from '../rewind/marker.js';
 import { appendBootstrapHba } from './bootstrap-hba.js';
 import { moveDataDirectoryAside, removeDataDirectory } from './data-directory.js';
-import { isDataDirectoryEmpty } from './empty-directory.js';
 import { rewindGrants, roleStatement } from './roles.js';
 
 const quiet = (): void => undefined;

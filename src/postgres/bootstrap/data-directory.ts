@@ -1,8 +1,9 @@
 import { lstat, readdir, readlink, realpath, rename, rm, symlink, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Log } from '../../ports/log.js';
+import { isDataDirectoryEmpty } from '../control-data/data-directory.js';
 import { clearRewindMarker } from '../rewind/marker.js';
-import { hasErrorCode, isDataDirectoryEmpty } from './empty-directory.js';
+import { hasErrorCode } from '../system-error.js';
 import { serverProcessIn } from './in-use.js';
 
 /** A symbolic link out of the data directory and the real directory that it leads to. */

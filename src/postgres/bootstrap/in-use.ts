@@ -1,5 +1,5 @@
 import { readdir, readFile, readlink, realpath } from 'node:fs/promises';
-import { hasErrorCode } from './empty-directory.js';
+import { hasErrorCode } from '../system-error.js';
 
 /**
  * Finds a server process that works in the data directory, a backend left over from a killed postmaster included: each of

@@ -4,11 +4,11 @@ import type { Log } from '../../ports/log.js';
 import type { ToolOptions } from '../../ports/settings.js';
 import type { CancellableRunner } from '../cancellable.js';
 import { methodArguments, splitWords } from '../command-line.js';
+import { isDataDirectoryEmpty } from '../control-data/data-directory.js';
 import { clearRewindMarker } from '../rewind/marker.js';
 import { toolOutput } from '../tool-output.js';
 import { basebackup, type CloneSource } from './basebackup.js';
 import { removeDataDirectory } from './data-directory.js';
-import { isDataDirectoryEmpty } from './empty-directory.js';
 
 type Section = Readonly<Record<string, unknown>>;
 

@@ -25,8 +25,9 @@ export class Procfs implements ProcessTable {
   }
 
   children(pid: number): readonly number[] {
-    const list = read(`/proc/${pid}/task/${pid}/children`);
-    if (list !== undefined) return list.split(' ').filter(Boolean).map(Number);
+    // Listed by the thread that forked: in a program with threads (Go, Java) that may be any of them.
+    const lists = (unlessGone(() => readdirSync(`/proc/${pid}/task`)) ?? []).map((thread) => read(`/proc/${pid}/task/${thread}/children`));
+    if (lists.some((list) => list !== undefined)) return lists.flatMap((list) => (list ?? '').split(' ').filter(Boolean).map(Number));
     // Kernels without that file: look at every process's parent.
     return processIds().filter((candidate) => this.facts(candidate)?.parent === pid);
   }
@@ -71,7 +72,7 @@ function link(path: string): string | undefined {
 }
 
 /** The process may end, or not be ours to look at, between any two reads. */
-function unlessGone(action: () => string): string | undefined {
+function unlessGone<T>(action: () => T): T | undefined {
   try {
     return action();
   } catch (error) {

@@ -1,8 +1,8 @@
 import { access, readdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Log } from '../../ports/log.js';
-import { hasErrorCode } from '../bootstrap/empty-directory.js';
 import type { CancellableRunner } from '../cancellable.js';
+import { hasErrorCode } from '../system-error.js';
 
 /**
  * Puts file name and path into an archive or restore command: `%p`, `%f`, `%r`, `%%`. Other `%x` stay as they are.

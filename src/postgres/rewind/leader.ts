@@ -1,10 +1,10 @@
 import { parseInteger } from '../../base/python-values.js';
 import type { Clock } from '../../ports/clock.js';
 import type { LeaderTimelines } from '../../ports/postgres.js';
+import { parseHistoryFile } from '../control-data/history-file.js';
 import { connect } from '../query/connect.js';
 import { ConnectionProblem, QueryFailed } from '../query/errors.js';
 import type { ConnectionParameters, Session } from '../query/session.js';
-import { parseHistoryLines } from './history-lines.js';
 
 /** How the leader, or the remote primary of a standby cluster, is reached before a rewind. */
 export interface RewindSource {
@@ -35,7 +35,7 @@ export async function leaderTimelines(source: RewindSource, clock: Clock): Promi
       if (timeline === undefined) return { kind: 'unreachable', error: `${source.name} told no timeline` };
       if (timeline <= 1) return { kind: 'known', timeline, history: [] };
       const content = (await session.query(`TIMELINE_HISTORY ${timeline}`))[0]?.['content'];
-      return { kind: 'known', timeline, history: parseHistoryLines(content ?? '') };
+      return { kind: 'known', timeline, history: parseHistoryFile(content ?? '') };
     });
   } catch (error) {
     if (error instanceof ConnectionProblem || error instanceof QueryFailed) return { kind: 'unreachable', error: error.message };

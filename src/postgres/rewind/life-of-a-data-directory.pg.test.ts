@@ -14,6 +14,7 @@ import { initdb } from '../bootstrap/initdb.js';
 import { postBootstrap } from '../bootstrap/post-bootstrap.js';
 import { createReplica } from '../bootstrap/replica.js';
 import { createCancellableRunner } from '../cancellable.js';
+import { Procfs } from '../process/procfs.js';
 import { identifyProcess, killTree } from '../process-tree.js';
 import { connect } from '../query/connect.js';
 import type { ConnectionParameters, Row } from '../query/session.js';
@@ -34,7 +35,8 @@ const lines: string[] = [];
 const write = (message: string): void => void lines.push(message);
 const log: Log = { debug: write, info: write, warning: write, error: write, critical: write, named: () => log };
 const clock = nodeClock;
-const runner = createCancellableRunner({ clock, log });
+const table = new Procfs();
+const runner = createCancellableRunner({ clock, table, log });
 
 const root = mkdtempSync(join(tmpdir(), 'pglife-'));
 const SUPERUSER = { username: 'postgres', password: "a'b\\c" };
@@ -236,9 +238,9 @@ test('a diverged primary is rewound and follows', { skip: reason }, async () => 
 test('a crashed primary is recovered in single-user mode', { skip: reason }, async () => {
   await query(nodes.b, 'INSERT INTO public.t VALUES (3)');
   const pid = Number(readFileSync(join(nodes.b.data, 'postmaster.pid'), 'utf8').split('\n')[0]);
-  const postmaster = identifyProcess(pid);
+  const postmaster = identifyProcess(table, pid);
   assert.ok(postmaster);
-  killTree(postmaster);
+  killTree(table, postmaster);
   // A zombie still counts for the server's lock file.
   await until(async () => !existsSync(`/proc/${pid}`), 'the postmaster is gone');
   assert.equal(controlField(nodes.b, 'Database cluster state'), 'in production');

@@ -7,7 +7,7 @@
  * data directory, because pg_rewind deletes every file in it that the source does not have.
  */
 import { access, open, unlink } from 'node:fs/promises';
-import { hasErrorCode } from '../bootstrap/empty-directory.js';
+import { hasErrorCode } from '../system-error.js';
 
 function markerPath(dataDir: string): string {
   return `${dataDir.replace(/(?<=.)\/+$/, '')}.rewind-in-progress`;

@@ -8,8 +8,8 @@ import { nodeClock } from '../../platform/node-clock.js';
 import type { Log } from '../../ports/log.js';
 import type { ControlData } from '../../ports/postgres.js';
 import { createCancellableRunner } from '../cancellable.js';
+import { Procfs } from '../process/procfs.js';
 import { archiveReadyWal, fillPlaceholders } from './archive-ready.js';
-import { parseHistoryLines } from './history-lines.js';
 import { positionOfStoppedServer } from './local-position.js';
 import { wasRewindInterrupted } from './marker.js';
 import { recordEnd } from './record-end.js';
@@ -64,12 +64,6 @@ test('position of a stopped server', () => {
   assert.equal(positionOfStoppedServer(data('in production', '0/0', 0)), undefined);
 });
 
-test('history lines', () => {
-  assert.deepEqual(parseHistoryLines('# c\n1\t0/5000000\tno recovery target specified\n\n2\t0/7000000\ta\tb\n'), [
-    { timeline: 1, lsn: lsn('0/5000000'), reason: 'no recovery target specified' },
-  ]);
-});
-
 test('options of the last start', () => {
   const content = '/usr/bin/postgres "-D" "/d" "--config-file=/d/postgresql.conf" "--cluster_name=a "b" c" "--wal_level=replica"\n';
   assert.deepEqual(parsePostmasterOptions(content), {
@@ -88,7 +82,7 @@ test('ready WAL is archived and renamed', async () => {
   for (const name of [`${segment}.partial`, '0000000100000000000000A2', '0000000100000000000000A3', '00000002.history']) {
     writeFileSync(join(status, `${name}.ready`), '');
   }
-  const runner = createCancellableRunner({ clock: nodeClock, log });
+  const runner = createCancellableRunner({ clock: nodeClock, table: new Procfs(), log });
   await archiveReadyWal(wal, 'test %f = 0000000100000000000000A1.partial && cp %p %p.archived', { runner, log });
   assert.deepEqual(readdirSync(status).toSorted(), [
     `${segment}.partial.done`,
@@ -137,7 +131,7 @@ async function rewindWith(script: string, change: Partial<RewindDependencies> = 
   const dataDir = join(folder, 'data');
   mkdirSync(join(dataDir, 'pg_wal'), { recursive: true });
   const dependencies: RewindDependencies = {
-    runner: createCancellableRunner({ clock: nodeClock, log }),
+    runner: createCancellableRunner({ clock: nodeClock, table: new Procfs(), log }),
     clock: nodeClock,
     log,
     stopServer: async () => true,
@@ -187,7 +181,7 @@ test('a missing segment is fetched for an old pg_rewind, once', async () => {
   writeFileSync(tool, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
   mkdirSync(join(folder, 'd', 'pg_wal'), { recursive: true });
   const dependencies = (restore: string): RewindDependencies => ({
-    runner: createCancellableRunner({ clock: nodeClock, log }),
+    runner: createCancellableRunner({ clock: nodeClock, table: new Procfs(), log }),
     clock: nodeClock,
     log,
     stopServer: async () => true,

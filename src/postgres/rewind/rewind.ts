@@ -74,16 +74,10 @@ export async function rewind(request: RewindRequest, dependencies: RewindDepende
     log.error(`An earlier rewind of ${dataDir} broke off half-way: it has to be rebuilt`);
     return { kind: 'failed' };
   }
-  if (!(await dependencies.stopServer())) {
-    log.warning('Can not run pg_rewind because postgres is still running');
-    return { kind: 'not-now', reason: 'postgres is still running' };
-  }
+  if (!(await dependencies.stopServer())) return { kind: 'not-now', reason: 'postgres is still running' };
   await dependencies.archiveReadyWal();
   const before = await dependencies.checkSource();
-  if (before.kind === 'unusable') {
-    log.warning(`Can not use ${leaderName} for rewind: ${before.reason}`);
-    return { kind: 'not-now', reason: before.reason };
-  }
+  if (before.kind === 'unusable') return { kind: 'not-now', reason: before.reason };
   if (!(await writeRewindMarker(dataDir)))
     log.warning(`Can not write a marker beside ${dataDir}: a crash during the rewind would go unseen`);
   const end = await runPgRewind(request, dependencies);

@@ -1,8 +1,8 @@
 import { access, readdir, readFile, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Log } from '../../ports/log.js';
-import { hasErrorCode } from '../bootstrap/empty-directory.js';
 import type { CancellableRunner } from '../cancellable.js';
+import { hasErrorCode } from '../system-error.js';
 import { archiveReadyWal } from './archive-ready.js';
 import { wasRewindInterrupted } from './marker.js';
 
