@@ -10,6 +10,7 @@ import type { ControlDataReader } from './control-data/control-data.js';
 import { walDirectory } from './control-data/data-directory.js';
 import type { InstanceState } from './process/instance-state.js';
 import type { Lifecycle } from './process/lifecycle.js';
+import type { ProcessTable } from './process/process-table.js';
 import type { ServerProcess } from './process/server-process.js';
 import { toolPath } from './process/tools.js';
 import { ConnectionProblem, QueryFailed } from './query/errors.js';
@@ -29,6 +30,7 @@ export interface DivergenceParts {
   readonly log: Log;
   readonly state: InstanceState;
   readonly server: ServerProcess;
+  readonly table: ProcessTable;
   readonly lifecycle: Lifecycle;
   readonly heartbeat: Heartbeat;
   readonly control: ControlDataReader;
@@ -119,7 +121,7 @@ export class Divergence {
         walDir: walDirectory(settings.dataDir, await this.parts.majorVersion()),
         archiveCommand: await this.archiveCommand(),
       },
-      { runner, log, removeRecoveryConfiguration: () => configuration.removeRecovery() },
+      { runner, log, table: this.parts.table, removeRecoveryConfiguration: () => configuration.removeRecovery() },
     );
   }
 

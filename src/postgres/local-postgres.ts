@@ -177,6 +177,7 @@ export class LocalPostgres implements Postgres {
       clock,
       log,
       state: this.state,
+      table,
       server: this.server,
       lifecycle: this.lifecycle,
       heartbeat: this.heartbeat,

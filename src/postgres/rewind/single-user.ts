@@ -2,6 +2,7 @@ import { access, readdir, readFile, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Log } from '../../ports/log.js';
 import type { CancellableRunner } from '../cancellable.js';
+import type { ProcessTable } from '../process/process-table.js';
 import { hasErrorCode } from '../system-error.js';
 import { archiveReadyWal } from './archive-ready.js';
 import { wasRewindInterrupted } from './marker.js';
@@ -21,6 +22,7 @@ export interface SingleUserDependencies {
   readonly log: Log;
   /** Deletes signal files or recovery.conf: with them the server would wait for a leader. */
   readonly removeRecoveryConfiguration: () => Promise<void>;
+  readonly table: Pick<ProcessTable, 'isZombie'>;
 }
 
 /** A backup that was restored but never started needs its label; recovering it alone would corrupt it. */
@@ -57,13 +59,27 @@ export async function singleUserRecovery(request: SingleUserRequest, dependencie
   const outcome = await runner.run([request.postgres, '--single', '-D', dataDir, ...settings, 'template1'], {
     stdin: '',
     capture: true,
-    env: { LANG: 'C', LC_ALL: 'C' },
+    env: { LANG: 'C', LC_ALL: 'C', ...(await ignoredLockHolder(dataDir, dependencies.table)) },
   });
   if (outcome.kind === 'exited' && outcome.exitCode === 0) return true;
   if (outcome.kind === 'exited') {
     log.error(`Crash recovery finished with code=${outcome.exitCode}: ${outcome.stdout.trim()} ${outcome.stderr.trim()}`);
   }
   return false;
+}
+
+/**
+ * A dead postmaster that init has not reaped yet still takes signals, so its lock file would stop the server; as the "parent
+ * of the parent" it is ignored. Backends that are left are found by the shared memory all the same.
+ */
+async function ignoredLockHolder(dataDir: string, table: Pick<ProcessTable, 'isZombie'>): Promise<Readonly<Record<string, string>>> {
+  try {
+    const pid = Number((await readFile(join(dataDir, 'postmaster.pid'), 'utf8')).split('\n')[0]);
+    return pid > 0 && table.isZombie(pid) ? { PG_GRANDPARENT_PID: String(pid) } : {};
+  } catch (error) {
+    if (hasErrorCode(error, 'ENOENT')) return {};
+    throw error;
+  }
 }
 
 /** Options of the last start: a smaller max_connections or max_prepared_transactions would make the recovery fail. */
