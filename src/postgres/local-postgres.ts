@@ -28,6 +28,7 @@ import { moveDataDirectoryAside, removeDataDirectory } from './bootstrap/data-di
 import { leaderlessMethods } from './bootstrap/replica.js';
 import { type Callbacks, createCallbacks } from './callbacks.js';
 import { type CancellableRunner, createCancellableRunner } from './cancellable.js';
+import { ConfigurationFiles } from './configuration/configuration-files.js';
 import { ControlDataReader } from './control-data/control-data.js';
 import { hasRecoveryConfiguration, isDataDirectoryEmpty, readMajorVersion, walDirectory } from './control-data/data-directory.js';
 import { readHistoryFile } from './control-data/history-file.js';
@@ -97,7 +98,7 @@ export class LocalPostgres implements Postgres {
   private readonly provision: Provision;
   private readonly divergence: Divergence;
 
-  constructor(options: LocalPostgresOptions, configuration: ServerConfiguration) {
+  constructor(options: LocalPostgresOptions, configuration: ServerConfiguration = new ConfigurationFiles(options)) {
     const { clock, random, log, environment, scope } = options;
     this.options = options;
     this.settings = options.settings;

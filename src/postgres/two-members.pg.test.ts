@@ -1,0 +1,155 @@
+import assert from 'node:assert/strict';
+import { readFileSync, rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { freePort, memoryLog, postgresSettings, scratch, until, whyNoPostgres } from '../../test/support/postgres-server.js';
+import { milliseconds } from '../base/duration.js';
+import { nodeClock } from '../platform/node-clock.js';
+import { nodeRandom } from '../platform/node-random.js';
+import type { PostgresObservation, ServerStatus, Upstream } from '../ports/postgres.js';
+import type { PostgresSettings } from '../ports/settings.js';
+import { LocalPostgres } from './local-postgres.js';
+
+const skip = whyNoPostgres() ?? false;
+const TIMEOUT = milliseconds(5000);
+
+interface Member {
+  readonly postgres: LocalPostgres;
+  readonly settings: PostgresSettings;
+  readonly log: string[];
+  readonly upstream: Upstream;
+}
+
+async function member(folder: string, name: string, mode: 'off' | 'on'): Promise<Member> {
+  const port = await freePort();
+  const log: string[] = [];
+  const settings = postgresSettings(join(folder, name), port, {
+    useUnixSocket: false,
+    useUnixSocketRepl: false,
+    pgpass: join(folder, `pgpass-${name}`),
+    superuser: { username: 'postgres', password: "a'b\\c" },
+    replication: { username: 'repl user', password: 'x:y' },
+    rewind: { username: 'rewind', password: '$$' },
+    parameters: {
+      wal_level: 'hot_standby',
+      hot_standby: 'on',
+      max_connections: 100,
+      max_wal_senders: 10,
+      max_prepared_transactions: 0,
+      max_locks_per_transaction: 64,
+      track_commit_timestamp: 'off',
+      max_replication_slots: 10,
+      max_worker_processes: 8,
+      wal_log_hints: 'on',
+      unix_socket_directories: folder,
+      shared_buffers: '16MB',
+      nonsense: 1,
+    },
+    pgHba: ['host all all 127.0.0.1/32 scram-sha-256', 'host replication all 127.0.0.1/32 scram-sha-256'],
+    basebackup: [{ checkpoint: 'fast' }, 'no-sync'],
+    usePgRewind: true,
+  });
+  const postgres = new LocalPostgres({
+    settings,
+    bootstrap: { dcs: {}, method: undefined, initdb: ['no-sync'], pgHba: [], postBootstrap: undefined, methods: {} },
+    name,
+    scope: 'demo',
+    clock: nodeClock,
+    random: nodeRandom,
+    log: memoryLog(log),
+    environment: { PATH: process.env['PATH'] ?? '' },
+    retryTimeoutMs: () => 10_000,
+    synchronousMode: () => mode,
+  });
+  return { postgres, settings, log, upstream: { name, kind: 'member', connUrl: postgres.connUrl() } };
+}
+
+const look = ({ postgres }: Member): Promise<PostgresObservation> => postgres.observe({ timeoutMs: TIMEOUT, withSynchronousState: true });
+
+async function status(one: Member): Promise<ServerStatus> {
+  const seen = await look(one);
+  assert.ok(seen.status.kind === 'known', `${seen.status.kind} ${one.log.join('\n')}`);
+  return seen.status.value;
+}
+
+test('bootstrap, clone, follow, reload, promote, rewind', { skip, timeout: 120_000 }, async (t) => {
+  const folder = scratch();
+  const first = await member(folder, 'n1', 'on');
+  const second = await member(folder, 'n2', 'off');
+  after(async () => {
+    for (const { postgres } of [second, first]) {
+      await postgres.stop({ mode: 'immediate', checkpoint: false, timeoutMs: TIMEOUT });
+      await postgres.close();
+    }
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  await t.test('a new cluster', async () => {
+    assert.deepEqual((await look(first)).dataDirectory, { kind: 'empty' });
+    assert.equal(await first.postgres.initialise(), 'started', first.log.join('\n'));
+    assert.equal((await look(first)).isTakenOver, false, 'no callbacks during bootstrap');
+    assert.equal(await first.postgres.runPostBootstrap(), true, first.log.join('\n'));
+    assert.equal((await status(first)).isInRecovery, false);
+    const conf = readFileSync(join(first.settings.dataDir, 'postgresql.conf'), 'utf8');
+    assert.match(conf, /^include 'postgresql.base.conf'$/m);
+    assert.match(conf, /^wal_level = 'replica'$/m);
+    assert.ok(!conf.includes('nonsense'));
+    assert.equal(statSync(join(first.settings.dataDir, 'postgresql.conf')).mode & 0o777, 0o600);
+  });
+
+  await t.test('a copy that follows', async () => {
+    await first.postgres.createPhysicalSlot('n2');
+    assert.equal(await second.postgres.clone(first.upstream, { basebackupOnly: false }), true, second.log.join('\n'));
+    assert.equal(await second.postgres.follow(first.upstream, { role: 'replica', how: 'restart' }), 'ready', second.log.join('\n'));
+    await until('streaming', async () => (await status(second)).replicationState === 'streaming');
+    const sender = (await status(first)).standbys[0];
+    assert.equal(sender?.applicationName, 'n2');
+    assert.equal((await look(second)).systemId, (await look(first)).systemId);
+    const conf = readFileSync(join(second.settings.dataDir, 'postgresql.conf'), 'utf8');
+    assert.ok(!conf.includes('x:y') && conf.includes('passfile='), 'the password is in the password file only');
+    assert.deepEqual(await second.postgres.compareRecovery(first.upstream), { change: false, restart: false });
+    assert.deepEqual(await second.postgres.compareRecovery({ ...first.upstream, slotName: null }), { change: true, restart: false });
+  });
+
+  await t.test('synchronous standby', async () => {
+    await first.postgres.setSynchronousStandbyNames('n2');
+    await until('sync', async () => (await status(first)).standbys[0]?.syncState === 'sync');
+  });
+
+  await t.test('settings that need a restart are told, and taken back', async () => {
+    const changed = {
+      ...first.settings,
+      parameters: { ...first.settings.parameters, shared_buffers: '32MB', max_connections: 120, work_mem: '8MB' },
+    };
+    await first.postgres.applySettings(changed, { force: false });
+    assert.deepEqual((await look(first)).pendingRestart, {
+      shared_buffers: { old_value: '16MB', new_value: '32MB' },
+      max_connections: { old_value: '100', new_value: '120' },
+    });
+    assert.equal((await status(first)).synchronousStandbyNames, 'n2', 'a reload does not blank it');
+    await first.postgres.applySettings(first.settings, { force: false });
+    assert.deepEqual((await look(first)).pendingRestart, {});
+  });
+
+  await t.test('failover and rewind of the old primary', async () => {
+    const { postgres } = second;
+    // What the standby does not get is what has to be rewound.
+    assert.equal(await postgres.follow(undefined, { role: 'replica', how: 'reload' }), 'ready');
+    await until('not streaming', async () => (await status(first)).standbys.length === 0);
+    await first.postgres.setSynchronousStandbyNames(undefined);
+    await first.postgres.createPhysicalSlot('something');
+    await first.postgres.checkpoint({});
+    assert.equal(await postgres.promote({ timeoutMs: TIMEOUT }), 'promoted');
+    assert.equal(await postgres.checkpoint({}), true);
+    assert.equal(await first.postgres.stop({ mode: 'fast', checkpoint: true }), true);
+    const local = await first.postgres.localPosition();
+    const leader = await first.postgres.leaderTimelines(second.upstream);
+    assert.ok(local?.timeline === 1 && leader.kind === 'known' && leader.timeline === 2, leader.kind);
+    assert.equal(await first.postgres.canRewind(), true);
+    assert.deepEqual(await first.postgres.rewind(second.upstream), { kind: 'done' }, first.log.join('\n'));
+    await postgres.createPhysicalSlot('n1');
+    assert.equal(await first.postgres.follow(second.upstream, { role: 'replica', how: 'restart' }), 'ready');
+    await until('streaming again', async () => (await status(first)).receivedTimeline === 2);
+    assert.equal((await look(first)).role, 'replica');
+  });
+});
