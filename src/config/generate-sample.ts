@@ -85,7 +85,8 @@ function template(host: string, address: string | undefined): RawMap {
       bin_dir: '',
       authentication: { superuser: { username: 'postgres', password: FIXME }, replication: { username: 'replicator', password: FIXME } },
     },
-    tags: { failover_priority: 1, sync_priority: 1, noloadbalance: false, clonefrom: true, nosync: false, nostream: false },
+    // Patroni's sample also has `nosync`, which its own validation refuses beside `sync_priority`.
+    tags: { failover_priority: 1, sync_priority: 1, noloadbalance: false, clonefrom: true, nostream: false },
     bootstrap: {
       dcs: { ttl: 30, loop_wait: 10, retry_timeout: 10, postgresql: { use_slots: true, parameters: { ...DEFAULT_PARAMETERS } } },
     },

@@ -1,4 +1,4 @@
-import { closeSync, fchmodSync, fstatSync, openSync, renameSync, write, writeSync } from 'node:fs';
+import { closeSync, constants, fchmodSync, fstatSync, openSync, renameSync, write, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import type { LogSettings } from '../ports/settings.js';
 
@@ -32,12 +32,31 @@ function writeAll(fd: number, text: string, delay: Delay, done: (error: Error | 
 }
 
 export function standardError(delay: Delay): LogDestination {
+  const fd = openStandardError();
   return {
-    write: (text, done) => writeAll(2, text, delay, done),
-    writeSync: (text) => writeSyncAll(2, text),
+    write: (text, done) => writeAll(fd, text, delay, done),
+    writeSync: (text) => writeSyncAll(fd, text),
     room: () => Number.POSITIVE_INFINITY,
-    close: () => {},
+    close: () => {
+      if (fd !== 2) closeSync(fd);
+    },
   };
+}
+
+/**
+ * Standard error once more, so that it never blocks: a write that waits in a thread keeps the process from ending. Setting
+ * the flag on descriptor 2 itself would also set it for PostgreSQL and the callbacks, which share it.
+ */
+function openStandardError(): number {
+  try {
+    const stat = fstatSync(2);
+    // In a file the children's writes, which share descriptor 2 and its position, would overwrite ours.
+    if (!stat.isFIFO() && !stat.isCharacterDevice()) return 2;
+    return openSync('/proc/self/fd/2', constants.O_WRONLY | constants.O_APPEND | constants.O_NONBLOCK);
+  } catch {
+    // A socket (journald), another user's pipe, or no /proc: descriptor 2 has to do.
+    return 2;
+  }
 }
 
 /** As often as a full pipe is tried before the rest is given up. */
