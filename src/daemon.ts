@@ -1,0 +1,56 @@
+import { ConfigError } from './config/errors.js';
+import { LocalConfiguration } from './config/local.js';
+import { effectiveSettings } from './config/effective.js';
+import { readDynamicCache } from './config/dynamic-cache.js';
+import { createLog } from './platform/node-log.js';
+import { nodeClock } from './platform/node-clock.js';
+import { nodeRandom } from './platform/node-random.js';
+import { parseCommandLine } from './config/command-line.js';
+import { MemberDaemon } from './member-daemon.js';
+
+/** Exit code for whatever keeps the daemon from starting, as Patroni's (configuration.md §4.7). */
+const CANNOT_START = 1;
+
+/** The `patroni` command. @returns the exit code of the process. */
+export async function main(args: readonly string[], environment: NodeJS.ProcessEnv): Promise<number> {
+  const command = parseCommandLine(args);
+  switch (command.kind) {
+    case 'exit':
+      (command.code === 0 ? process.stdout : process.stderr).write(command.text);
+      return command.code;
+    case 'validate': {
+      const { runValidate } = await import('./config/validate.js');
+      return runValidate(command, environment);
+    }
+    case 'generate-sample': {
+      const { runGenerateSample } = await import('./config/generate-sample.js');
+      return runGenerateSample(command, environment);
+    }
+    case 'run':
+      return run(command.path, environment);
+  }
+}
+
+async function run(path: string | undefined, environment: NodeJS.ProcessEnv): Promise<number> {
+  if (typeof process.getuid === 'function' && process.getuid() === 0) {
+    process.stderr.write(
+      'patroni refuses to run as root, because PostgreSQL does: start it as the user that owns the data directory, for example with "su postgres -c \'patroni CONFIG\'"\n',
+    );
+    return CANNOT_START;
+  }
+  try {
+    const local = LocalConfiguration.load({ path, environment });
+    const first = effectiveSettings(local.raw, {});
+    const cached = readDynamicCache(first.settings.postgresql.dataDir);
+    const log = createLog(first.settings.log, nodeClock);
+    for (const warning of [...local.warnings, ...first.warnings]) log.warning(warning);
+    const daemon = await MemberDaemon.create({ local, cached, log, clock: nodeClock, random: nodeRandom, environment });
+    const code = await daemon.run();
+    log.flushSync();
+    return code;
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    return CANNOT_START;
+  }
+}
