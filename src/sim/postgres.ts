@@ -1,0 +1,385 @@
+import { milliseconds, type Milliseconds } from '../base/duration.js';
+import { formatLsn, type Lsn, LSN_ZERO } from '../base/lsn.js';
+import type { HistoryLine } from '../cluster/history.js';
+import { isStarting, type PostgresRole, type PostgresState } from '../cluster/postgres-state.js';
+import type {
+  ControlData,
+  FollowOptions,
+  InitialiseOutcome,
+  LeaderTimelines,
+  LocalPosition,
+  Postgres,
+  PostgresEvent,
+  PostgresObservation,
+  RewindOutcome,
+  ServerStatus,
+  ShutdownPositions,
+  StartOptions,
+  StartOutcome,
+  StopOptions,
+  Upstream,
+} from '../ports/postgres.js';
+import type { SeededRandom } from './prng.js';
+import type { Scheduler } from './scheduler.js';
+import { lsnAt, type SimServer } from './server.js';
+
+export interface SimPostgresOptions {
+  readonly server: SimServer;
+  readonly scheduler: Scheduler;
+  readonly random: SeededRandom;
+  readonly nextSystemId: () => string;
+  readonly reachable: (name: string) => SimServer | undefined;
+  readonly monotonic: () => Milliseconds;
+}
+
+/** One agent's hand on its server: what the agent believes (state, role) lives here and dies with it. */
+export class SimPostgres implements Postgres {
+  private state: PostgresState;
+  private role: PostgresRole;
+  private stateSince: Milliseconds;
+  private isTakenOver = false;
+  private isCancelled = false;
+  /** The status query times out while this is set. */
+  isSlow = false;
+  private readonly o: SimPostgresOptions;
+  private readonly listeners = new Set<(event: PostgresEvent) => void>();
+
+  constructor(options: SimPostgresOptions) {
+    this.o = options;
+    const { server } = options;
+    this.state = server.isRunning ? 'starting' : 'stopped';
+    this.stateSince = options.monotonic();
+    if (server.isEmpty) this.role = 'uninitialized';
+    else if (server.hasStandbySignal || (server.isRunning && server.isInRecovery)) this.role = 'replica';
+    else this.role = server.isRunning ? 'primary' : 'demoted';
+    server.onExit = () => this.emit({ kind: 'process-ended' });
+  }
+
+  async observe(): Promise<PostgresObservation> {
+    const { server } = this.o;
+    if (isStarting(this.state) && server.isRunning && !server.isStarting) {
+      this.setState('running');
+      if (this.role !== 'standby_leader' && this.role !== 'promoted') this.role = server.isInRecovery ? 'replica' : 'primary';
+    } else if (isStarting(this.state) && !server.isRunning) this.setState('start failed');
+    const isAnswering = server.isRunning && !server.isStarting && !server.isStopping;
+    return {
+      isProcessRunning: server.isRunning,
+      state: this.state,
+      stateSince: this.stateSince,
+      role: this.role,
+      dataDirectory: server.isEmpty ? { kind: 'empty' } : { kind: 'present' },
+      majorVersion: 150_000,
+      systemId: server.systemId,
+      status: !server.isRunning
+        ? { kind: 'not-running' }
+        : isAnswering && !this.isSlow
+          ? { kind: 'known', value: this.status() }
+          : { kind: 'unavailable', error: 'simulated' },
+      isTakenOver: this.isTakenOver,
+      pendingRestart: {},
+      hasRecoveryConfiguration: server.hasStandbySignal,
+    };
+  }
+
+  private status(): ServerStatus {
+    const { server } = this.o;
+    const { isInRecovery, lsn } = server;
+    return {
+      isInRecovery,
+      primaryTimeline: isInRecovery ? 0 : server.timeline,
+      walLsn: isInRecovery ? LSN_ZERO : lsn,
+      replayLsn: isInRecovery ? lsn : LSN_ZERO,
+      receiveLsn: isInRecovery ? lsn : LSN_ZERO,
+      isReplayPaused: false,
+      receivedTimeline: isInRecovery && server.isStreaming ? server.timeline : undefined,
+      replicationState: isInRecovery && server.isStreaming ? 'streaming' : undefined,
+      latestEndLsn: undefined,
+      slots: [...server.slots].map(([name, restartLsn]) => ({
+        name,
+        type: 'physical' as const,
+        isActive: false,
+        xmin: undefined,
+        catalogXmin: undefined,
+        restartLsn,
+        confirmedFlushLsn: undefined,
+        database: undefined,
+        plugin: undefined,
+        walStatus: undefined,
+        isFailover: false,
+        isSynced: false,
+      })),
+      synchronousCommit: 'on',
+      synchronousStandbyNames: '',
+      standbys: [],
+      postmasterStartTime: '2031-01-01 00:00:00.000000+00:00',
+      serverVersion: 150_004,
+      replayTimestamp: undefined,
+      walSenders: [],
+    };
+  }
+
+  subscribe(listener: (event: PostgresEvent) => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  setRole(role: PostgresRole): void {
+    this.role = role;
+  }
+
+  setState(state: PostgresState): void {
+    if (state === this.state) return;
+    this.state = state;
+    this.stateSince = this.o.monotonic();
+  }
+
+  callback(): void {
+    this.isTakenOver = true;
+  }
+
+  async controlData(): Promise<ControlData | undefined> {
+    const { server } = this.o;
+    if (server.systemId === undefined) return undefined;
+    return {
+      clusterState: server.control,
+      systemId: server.systemId,
+      checkpointLsn: lsnAt(Math.max(server.wal.length - 1, 0)),
+      checkpointTimeline: server.checkpointTimeline,
+      checkpointRedoWalFile: undefined,
+      minRecoveryEndLsn: server.lsn,
+      minRecoveryEndTimeline: server.timeline,
+      walLogHints: true,
+      dataChecksumVersion: 1,
+      raw: {},
+    };
+  }
+
+  async shutdownPositions(): Promise<ShutdownPositions | undefined> {
+    const { server } = this.o;
+    return server.control === 'shut down' ? { checkpoint: server.lsn, previous: server.lsn } : undefined;
+  }
+
+  async timelineHistory(timeline: number): Promise<readonly HistoryLine[]> {
+    const { server } = this.o;
+    const lines = server.history.filter((line) => line.timeline < timeline);
+    return lines.map((line) => (line.timeline === timeline - 1 ? { ...line, time: '2031-01-01T00:00:00+00:00', member: server.name } : line));
+  }
+
+  async replicaTimeline(): Promise<number | undefined> {
+    const { server } = this.o;
+    return server.isRunning && !server.isStarting ? server.timeline : undefined;
+  }
+
+  async start(options: StartOptions): Promise<StartOutcome> {
+    const { server } = this.o;
+    if (server.isEmpty || options.interlock?.isCancelled === true || this.isCancelled) return 'failed';
+    this.setState('starting');
+    this.role = options.role ?? (server.hasStandbySignal ? 'replica' : 'primary');
+    const isReady = await server.start();
+    this.isTakenOver = true;
+    if (!isReady) {
+      this.setState('start failed');
+      return 'failed';
+    }
+    this.setState('running');
+    this.emit({ kind: 'ready' });
+    return 'ready';
+  }
+
+  async stop(options: StopOptions): Promise<boolean> {
+    const { server, scheduler, random } = this.o;
+    if (!server.isRunning) {
+      options.onSafepoint?.();
+      return true;
+    }
+    if (options.checkpoint) await scheduler.sleep(random.between(0, 200));
+    this.setState('stopping');
+    if (options.mode === 'immediate') server.kill();
+    else {
+      const stopping = server.stopFast(async () => {
+        options.onSafepoint?.();
+        const positions = await this.shutdownPositions();
+        if (positions !== undefined) await options.onShutdownCheckpoint?.(positions);
+      });
+      const limit = options.timeoutMs;
+      await (limit === undefined ? stopping : Promise.race([stopping, scheduler.sleep(limit)]));
+      if (server.isRunning) server.kill();
+    }
+    options.onSafepoint?.();
+    this.setState('stopped');
+    return true;
+  }
+
+  async restart(options: StartOptions): Promise<StartOutcome> {
+    this.setState('restarting');
+    await this.stop({ mode: 'fast', checkpoint: true });
+    return this.start(options);
+  }
+
+  async killSpawned(): Promise<void> {
+    if (this.o.server.isStarting) this.o.server.kill();
+  }
+
+  async reload(): Promise<boolean> {
+    return true;
+  }
+
+  async checkpoint(): Promise<boolean> {
+    const { server, scheduler, random } = this.o;
+    await scheduler.sleep(random.between(10, 3000));
+    if (!server.isWritable) return false;
+    server.checkpointTimeline = server.timeline;
+    return true;
+  }
+
+  async resumeReplay(): Promise<void> {}
+
+  async runPrePromote(): Promise<boolean> {
+    return true;
+  }
+
+  async promote(): Promise<'promoted' | 'requested' | 'failed'> {
+    if (this.isCancelled) return 'failed';
+    const isPromoted = await this.o.server.promote();
+    if (!isPromoted) return 'failed';
+    this.role = 'primary';
+    return 'promoted';
+  }
+
+  async follow(upstream: Upstream | undefined, options: FollowOptions): Promise<StartOutcome> {
+    const { server } = this.o;
+    server.setUpstream(upstream?.name);
+    if (server.isRunning && options.how === 'reload') {
+      if (server.isInRecovery) this.role = options.role;
+      return 'ready';
+    }
+    if (server.isRunning) await this.stop({ mode: 'fast', checkpoint: false });
+    server.hasStandbySignal = true;
+    return this.start({
+      role: options.role,
+      timeoutMs: options.timeoutMs,
+      ...(options.interlock === undefined ? {} : { interlock: options.interlock }),
+    });
+  }
+
+  async compareRecovery(upstream: Upstream | undefined): Promise<{ readonly change: boolean; readonly restart: boolean }> {
+    return { change: this.o.server.upstream !== upstream?.name, restart: false };
+  }
+
+  async initialise(): Promise<InitialiseOutcome> {
+    const { server, scheduler, random } = this.o;
+    await scheduler.sleep(random.between(200, 2000));
+    server.initdb(this.o.nextSystemId());
+    return (await this.start({ role: 'primary' })) === 'ready' ? 'started' : 'failed';
+  }
+
+  async runPostBootstrap(): Promise<boolean> {
+    await this.o.scheduler.sleep(this.o.random.between(10, 300));
+    return this.o.server.isWritable;
+  }
+
+  async clone(source: Upstream | undefined): Promise<boolean> {
+    const { server, scheduler, random, reachable } = this.o;
+    this.setState('creating replica');
+    server.systemId = undefined;
+    await scheduler.sleep(random.between(500, 5000));
+    const from = source === undefined ? undefined : reachable(source.name);
+    this.setState('stopped');
+    if (from === undefined || !from.isRunning || from.isStarting || from.isEmpty || this.isCancelled) return false;
+    server.copyFrom(from);
+    return true;
+  }
+
+  hasLeaderlessMethod(): boolean {
+    return false;
+  }
+
+  async moveDataDirectoryAside(): Promise<void> {
+    this.o.server.systemId = undefined;
+  }
+
+  async removeDataDirectory(): Promise<void> {
+    this.o.server.systemId = undefined;
+    this.role = 'uninitialized';
+  }
+
+  async canRewind(): Promise<boolean> {
+    return true;
+  }
+
+  async localPosition(): Promise<LocalPosition | undefined> {
+    const { server } = this.o;
+    if (server.isEmpty || server.isStarting) return undefined;
+    const timeline = server.timeline;
+    if (server.isRunning || server.control === 'shut down in recovery' || server.control === 'in archive recovery') {
+      return { timeline, lsn: server.lsn, isInRecovery: true };
+    }
+    return server.control === 'shut down' ? { timeline, lsn: lsnAt(server.wal.length - 1), isInRecovery: false } : undefined;
+  }
+
+  async leaderTimelines(leader: Upstream): Promise<LeaderTimelines> {
+    const from = this.o.reachable(leader.name);
+    if (from === undefined || !from.isRunning || from.isStarting) return { kind: 'unreachable', error: 'connection refused' };
+    if (from.isInRecovery) return { kind: 'in-recovery' };
+    return { kind: 'known', timeline: from.timeline, history: from.history };
+  }
+
+  async checkpointRecordEnd(_timeline: number, lsn: Lsn): Promise<Lsn | undefined> {
+    return this.o.server.wal.at(-1)?.kind === 'shutdown-checkpoint' && lsn === lsnAt(this.o.server.wal.length - 1) ? this.o.server.lsn : undefined;
+  }
+
+  async rewind(leader: Upstream): Promise<RewindOutcome> {
+    const { server, scheduler, random, reachable } = this.o;
+    await scheduler.sleep(random.between(200, 3000));
+    const from = reachable(leader.name);
+    if (from === undefined || !from.isWritable) return { kind: 'not-now', reason: 'the source went away' };
+    // pg_rewind trusts the source's control file: an old timeline there makes it do nothing, and the target stays diverged.
+    if (from.checkpointTimeline === from.timeline) server.copyFrom(from);
+    return { kind: 'done' };
+  }
+
+  async singleUserRecovery(): Promise<boolean> {
+    await this.o.scheduler.sleep(this.o.random.between(100, 3000));
+    return this.o.server.singleUserRecovery();
+  }
+
+  async canSkipSingleUserRecovery(): Promise<boolean> {
+    return false;
+  }
+
+  async createPhysicalSlot(name: string): Promise<void> {
+    this.o.server.slots.set(name, this.o.server.lsn);
+  }
+
+  async dropSlot(name: string): Promise<boolean> {
+    return this.o.server.slots.delete(name);
+  }
+
+  async advancePhysicalSlot(name: string, lsn: Lsn): Promise<void> {
+    this.o.server.slots.set(name, lsn);
+  }
+
+  async setSynchronousStandbyNames(): Promise<void> {}
+
+  async cancel(): Promise<void> {
+    this.isCancelled = true;
+  }
+
+  resetCancellation(): void {
+    this.isCancelled = false;
+  }
+
+  async close(): Promise<void> {
+    this.listeners.clear();
+  }
+
+  /** For traces. */
+  describe(): string {
+    const { server } = this.o;
+    return `${this.state}/${this.role} tl ${server.timeline} ${formatLsn(server.lsn)} now ${milliseconds(this.stateSince)}`;
+  }
+
+  private emit(event: PostgresEvent): void {
+    for (const listener of [...this.listeners]) listener(event);
+  }
+}
