@@ -1,6 +1,6 @@
 import { type Milliseconds, milliseconds } from '../base/duration.js';
 import type { Lsn } from '../base/lsn.js';
-import { deepEqualByText, pythonText } from '../base/python-values.js';
+import { deepEqualByText } from '../base/python-values.js';
 import { parseGlobalConfig } from '../cluster/dynamic-config.js';
 import { parseScheduledAt } from '../cluster/failover-request.js';
 import { apiUrlOf } from '../cluster/member.js';
@@ -59,6 +59,7 @@ export class Agent {
   private isStopping = false;
   private isReloadWanted = false;
   private wakesOnMembers = false;
+  private isNameChecked = false;
   private cycle: Promise<unknown> = Promise.resolve();
   private appliedConfig: Readonly<Record<string, unknown>> | undefined;
   private lastRoleClass: string | undefined;
@@ -131,11 +132,7 @@ export class Agent {
   /** Works until `stop`, or until a rule ends it. @returns the exit code of the process. */
   async run(): Promise<number> {
     const { dcs, postgres, log } = this.ports;
-    if (!(await this.firstLoad())) return 0;
-    if (await this.hasLivingNamesake()) {
-      log.critical(`Can't start; there is already a node named '${this.ports.configuration.name}' running`);
-      return 1;
-    }
+    await this.awaitStore();
     const unsubscribe = [dcs.subscribe((event) => this.onStoreEvent(event)), postgres.subscribe(() => this.onServerEvent())];
     try {
       const exit = await this.loop();
@@ -204,6 +201,13 @@ export class Agent {
       await this.ports.configuration.reloadLocal();
     }
     const [isLoaded] = await Promise.all([this.tryLoad(), this.lookAtServer()]);
+    if (isLoaded && !this.isNameChecked) {
+      if (await this.hasLivingNamesake()) {
+        const message = `Can't start; there is already a node named '${this.ports.configuration.name}' running`;
+        return { exit: { code: 1, message, stopServer: false } };
+      }
+      this.isNameChecked = true;
+    }
     let facts: Facts = {};
     let isKnown = isLoaded;
     for (let round = 0; round < MAX_ROUNDS; round++) {
@@ -383,15 +387,17 @@ export class Agent {
     if (refusal !== undefined) this.ports.log.error(refusal);
   }
 
-  /** Reads the store until it answers. @returns false when stopped before. */
-  private async firstLoad(): Promise<boolean> {
+  /**
+   * Gives the store retry_timeout to answer before the first cycle. Then the cycles begin in any case: a primary that was
+   * found running must not go on for ever without anybody who can confirm its lock.
+   */
+  private async awaitStore(): Promise<void> {
     const { clock, log } = this.ports;
-    while (!this.isStopping) {
-      if (await this.tryLoad()) return true;
+    const until = clock.monotonic() + this.state.config.retryTimeoutMs;
+    while (!this.isStopping && !(await this.tryLoad()) && clock.monotonic() < until) {
       log.info('Can not get cluster from dcs');
       await clock.sleep(START_RETRY_MS);
     }
-    return false;
   }
 
   private async hasLivingNamesake(): Promise<boolean> {
@@ -429,7 +435,8 @@ export class Agent {
     const startedAt = o.postgres.status.value.postmasterStartTime;
     if (startedAt !== this.state.scheduledAfterStart) {
       log.info(`Cancelling scheduled restart: postgres restart has already happened at ${startedAt}`);
-      return forget();
+      forget();
+      return;
     }
     const due = parseScheduledAt(wanted.schedule);
     const inMs = due === undefined ? 0 : due.at - o.wallNow;
@@ -438,11 +445,13 @@ export class Agent {
       return;
     }
     forget();
-    if (inMs < -1.5 * o.config.loopWaitMs) return log.warning(`Found a stale restart value, cleaning up: ${wanted.schedule}`);
     const obstacle = restartObstacle(wanted, o);
-    if (obstacle !== undefined) return log.warning(`Scheduled restart: not proceeding with the restart: ${obstacle}`);
-    this.controller.beginRestart(wanted.timeout);
-    log.info(`restart initiated (scheduled at ${pythonText(wanted.schedule)})`);
+    if (inMs < -1.5 * o.config.loopWaitMs) log.warning(`Found a stale restart value, cleaning up: ${wanted.schedule}`);
+    else if (obstacle !== undefined) log.warning(`Scheduled restart: not proceeding with the restart: ${obstacle}`);
+    else {
+      this.controller.beginRestart(wanted.timeout);
+      log.info(`restart initiated (scheduled at ${wanted.schedule})`);
+    }
   }
 
   private jobServices(): JobServices {
@@ -474,7 +483,7 @@ export class Agent {
   private async releaseLock(lastLsn: Lsn | undefined): Promise<void> {
     const o = this.knownObservation();
     if (lastLsn !== undefined && o !== undefined) await this.publisher.finalPosition(o, lastLsn);
-    await this.lock.release(state(o));
+    await this.lock.release(o?.cluster.view.leader);
     this.ports.log.info('Leader key released');
     this.controller.invalidate();
   }
@@ -506,10 +515,6 @@ export class Agent {
       unsubscribe();
     }
   }
-}
-
-function state(o: KnownObservation | undefined): ClusterView['leader'] {
-  return o?.cluster.view.leader;
 }
 
 function roleClassOf(role: string): string {

@@ -35,11 +35,15 @@ async function runMany(from: number, count: number): Promise<number> {
     for (const [rule, times] of result.rules) rules.set(rule, (rules.get(rule) ?? 0) + times);
     if (result.violation !== undefined) {
       failed++;
-      process.stdout.write(`seed ${seed}: ${result.violation}\n${failed <= 3 ? `${result.trace}\n` : ''}repeat: npm run sim -- --seed ${seed}\n`);
+      process.stdout.write(
+        `seed ${seed}: ${result.violation}\n${failed <= 3 ? `${result.trace}\n` : ''}repeat: npm run sim -- --seed ${seed}\n`,
+      );
     }
   }
   const secondsTaken = Number(process.hrtime.bigint() - started) / 1e9;
-  process.stdout.write(`${count} seeds, ${events} events in ${secondsTaken.toFixed(1)} s (${(count / secondsTaken).toFixed(1)} seeds/s), ${rules.size} rules reached\n`);
+  process.stdout.write(
+    `${count} seeds, ${events} events in ${secondsTaken.toFixed(1)} s (${(count / secondsTaken).toFixed(1)} seeds/s), ${rules.size} rules reached\n`,
+  );
   process.stdout.write(`${count - failed} passed, ${failed} failed\n`);
   return failed === 0 ? 0 : 1;
 }

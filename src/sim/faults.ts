@@ -23,7 +23,8 @@ const FAULTS: readonly Fault[] = [
       member.crashAgent();
       later(world, world.random.between(100, 40_000), () => {
         if (!member.isAgentAlive) {
-          member.excusedUntil = world.scheduler.now;
+          // A new agent gives the store retry_timeout before it judges a primary that it found running.
+          member.excusedUntil = world.scheduler.now + 2 * world.timings.retryTimeoutMs;
           world.trace(`${member.name} agent started`);
           member.startAgent();
         }

@@ -1,12 +1,12 @@
-import { stringifyJson, parseJson, isJsonObject } from '../base/json.js';
-import { type Lsn, LSN_ZERO } from '../base/lsn.js';
-import type { Timings } from '../cluster/dynamic-config.js';
-import { traitsOf } from '../cluster/tags.js';
 import { Agent } from '../agent/agent.js';
 import type { AgentConfiguration } from '../agent/environment.js';
+import { isJsonObject, parseJson, stringifyJson } from '../base/json.js';
+import { LSN_ZERO, type Lsn } from '../base/lsn.js';
+import type { Timings } from '../cluster/dynamic-config.js';
+import { traitsOf } from '../cluster/tags.js';
 import { MemoryDcs } from '../dcs/memory/memory-dcs.js';
 import type { Log } from '../ports/log.js';
-import type { Peers, PeerStatus } from '../ports/peers.js';
+import type { PeerStatus, Peers } from '../ports/peers.js';
 import type { Watchdog } from '../ports/watchdog.js';
 import { guardPort, Life } from './life.js';
 import { SimPostgres } from './postgres.js';
@@ -126,7 +126,14 @@ export class SimMember {
     const write = (level: string) => (message: string, error?: unknown) => {
       if (life.isAlive) this.world.logged(this.name, level, message, error);
     };
-    const log: Log = { debug: write('debug'), info: write('info'), warning: write('warning'), error: write('error'), critical: write('critical'), named: () => log };
+    const log: Log = {
+      debug: write('debug'),
+      info: write('info'),
+      warning: write('warning'),
+      error: write('error'),
+      critical: write('critical'),
+      named: () => log,
+    };
     return log;
   }
 
@@ -167,7 +174,11 @@ export class SimMember {
   }
 }
 
-export function timingsOf(ttl: number, loopWait: number, retryTimeout: number): Timings & { readonly raw: Readonly<Record<string, unknown>> } {
+export function timingsOf(
+  ttl: number,
+  loopWait: number,
+  retryTimeout: number,
+): Timings & { readonly raw: Readonly<Record<string, unknown>> } {
   return {
     ttlMs: (ttl * 1000) as Timings['ttlMs'],
     loopWaitMs: (loopWait * 1000) as Timings['loopWaitMs'],

@@ -1,5 +1,5 @@
-import { milliseconds, type Milliseconds } from '../base/duration.js';
-import { formatLsn, type Lsn, LSN_ZERO } from '../base/lsn.js';
+import { type Milliseconds, milliseconds } from '../base/duration.js';
+import { formatLsn, LSN_ZERO, type Lsn } from '../base/lsn.js';
 import type { HistoryLine } from '../cluster/history.js';
 import { isStarting, type PostgresRole, type PostgresState } from '../cluster/postgres-state.js';
 import type {
@@ -162,7 +162,9 @@ export class SimPostgres implements Postgres {
   async timelineHistory(timeline: number): Promise<readonly HistoryLine[]> {
     const { server } = this.o;
     const lines = server.history.filter((line) => line.timeline < timeline);
-    return lines.map((line) => (line.timeline === timeline - 1 ? { ...line, time: '2031-01-01T00:00:00+00:00', member: server.name } : line));
+    return lines.map((line) =>
+      line.timeline === timeline - 1 ? { ...line, time: '2031-01-01T00:00:00+00:00', member: server.name } : line,
+    );
   }
 
   async replicaTimeline(): Promise<number | undefined> {
@@ -325,7 +327,9 @@ export class SimPostgres implements Postgres {
   }
 
   async checkpointRecordEnd(_timeline: number, lsn: Lsn): Promise<Lsn | undefined> {
-    return this.o.server.wal.at(-1)?.kind === 'shutdown-checkpoint' && lsn === lsnAt(this.o.server.wal.length - 1) ? this.o.server.lsn : undefined;
+    return this.o.server.wal.at(-1)?.kind === 'shutdown-checkpoint' && lsn === lsnAt(this.o.server.wal.length - 1)
+      ? this.o.server.lsn
+      : undefined;
   }
 
   async rewind(leader: Upstream): Promise<RewindOutcome> {
@@ -334,7 +338,7 @@ export class SimPostgres implements Postgres {
     const from = reachable(leader.name);
     if (from === undefined || !from.isWritable) return { kind: 'not-now', reason: 'the source went away' };
     // pg_rewind trusts the source's control file: an old timeline there makes it do nothing, and the target stays diverged.
-    if (from.checkpointTimeline === from.timeline) server.copyFrom(from);
+    if (from.checkpointTimeline === from.timeline) server.rewindTo(from);
     return { kind: 'done' };
   }
 
@@ -344,7 +348,7 @@ export class SimPostgres implements Postgres {
   }
 
   async canSkipSingleUserRecovery(): Promise<boolean> {
-    return false;
+    return this.o.server.hasBackupLabel;
   }
 
   async createPhysicalSlot(name: string): Promise<void> {

@@ -1,5 +1,5 @@
-import { checkOnePrimary } from './checkers/one-primary.js';
 import { watchLockChanges } from './checkers/lock-changes.js';
+import { checkOnePrimary } from './checkers/one-primary.js';
 import { whatIsWrong } from './checkers/recovery.js';
 import { healAll, scheduleFaults } from './faults.js';
 import { World } from './world.js';

@@ -10,7 +10,13 @@ export interface WalRecord {
   readonly kind: 'commit' | 'shutdown-checkpoint' | 'end-of-recovery';
 }
 
-export type ControlState = 'in production' | 'shut down' | 'shut down in recovery' | 'in archive recovery' | 'in crash recovery' | 'shutting down';
+export type ControlState =
+  | 'in production'
+  | 'shut down'
+  | 'shut down in recovery'
+  | 'in archive recovery'
+  | 'in crash recovery'
+  | 'shutting down';
 
 /** WAL bytes a record takes, and where WAL begins. */
 const RECORD_BYTES = 100n;
@@ -39,6 +45,8 @@ export class SimServer {
   isStopping = false;
   isInRecovery = false;
   hasStandbySignal = false;
+  /** A copy that was never started: pg_control is the source's. */
+  hasBackupLabel = false;
   control: ControlState = 'shut down';
   /** Timeline of the last checkpoint: what pg_rewind trusts. */
   checkpointTimeline = 1;
@@ -95,6 +103,7 @@ export class SimServer {
     await this.scheduler.sleep(wasClean ? this.random.between(50, 400) : this.random.between(200, 3000));
     if (this.run !== run || !this.isRunning) return false;
     this.isStarting = false;
+    this.hasBackupLabel = false;
     this.control = this.isInRecovery ? 'in archive recovery' : 'in production';
     if (this.isInRecovery) this.pull();
     return true;
@@ -129,7 +138,8 @@ export class SimServer {
   /** The process is gone at once; pg_control stays as it was. */
   kill(): void {
     if (!this.isRunning) return;
-    if (this.control === 'shut down' || this.control === 'shut down in recovery') this.control = this.isInRecovery ? 'in archive recovery' : 'in production';
+    if (this.control === 'shut down' || this.control === 'shut down in recovery')
+      this.control = this.isInRecovery ? 'in archive recovery' : 'in production';
     this.end();
   }
 
@@ -179,9 +189,17 @@ export class SimServer {
     this.timeline = source.timeline;
     this.history = [...source.history];
     this.control = 'in production';
+    this.hasBackupLabel = true;
     this.checkpointTimeline = source.checkpointTimeline;
     this.hasStandbySignal = false;
     this.slots.clear();
+  }
+
+  /** Takes the source's blocks and history over; what comes next is archive recovery up to a consistent point. */
+  rewindTo(source: SimServer): void {
+    this.copyFrom(source);
+    this.control = 'in archive recovery';
+    this.hasBackupLabel = false;
   }
 
   /** Whether everything that `source` streams can be applied here. */

@@ -51,7 +51,12 @@ export class World implements ServerNetwork {
     this.storeNetwork = new MemoryNetwork(storeLife.clock);
     const count = random.pick([2, 3, 3, 3, 5]);
     for (let index = 0; index < count; index++) {
-      const tags = index > 0 && random.chance(0.1) ? { nofailover: true } : random.chance(0.1) ? { failover_priority: Math.floor(random.between(1, 4)) } : {};
+      const tags =
+        index > 0 && random.chance(0.1)
+          ? { nofailover: true }
+          : random.chance(0.1)
+            ? { failover_priority: Math.floor(random.between(1, 4)) }
+            : {};
       // Clocks drift by at most one in a thousand; leases count on less than one in ten.
       this.members.push(new SimMember(`m${index}`, this, tags, 1 + random.between(-0.001, 0.001)));
     }

@@ -8,6 +8,7 @@ export function watchLockChanges(world: World): void {
     world.trace(`lock: ${before ?? 'nobody'} -> ${after ?? 'nobody'} by ${name ?? 'the end of the lease'}`);
     if (before !== undefined && after !== undefined && before !== after) world.fail(`${name} overwrote the lock of ${before}`);
     if (after !== undefined && after !== name) world.fail(`${name} gave the lock to ${after}`);
-    if (before !== undefined && after === undefined && name !== undefined && name !== before) world.fail(`${name} deleted the lock of ${before}`);
+    if (before !== undefined && after === undefined && name !== undefined && name !== before)
+      world.fail(`${name} deleted the lock of ${before}`);
   });
 }

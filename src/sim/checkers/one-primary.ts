@@ -10,7 +10,9 @@ const REACTION_MS = 1500;
 export function checkOnePrimary(world: World): void {
   const writable = world.members.filter((member) => member.server.isWritable);
   if (writable.length < 2) return;
-  const attended = writable.filter((member) => member.isAgentAlive && member.life?.isFrozen === false && world.scheduler.now > member.excusedUntil + REACTION_MS);
+  const attended = writable.filter(
+    (member) => member.isAgentAlive && member.life?.isFrozen === false && world.scheduler.now > member.excusedUntil + REACTION_MS,
+  );
   // The one that holds the lock may write; every other one that is attended must have been stopped by now.
   const holder = world.store.get('/service/sim/leader')?.value;
   const wrong = attended.filter((member) => member.name !== holder);
