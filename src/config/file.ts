@@ -15,9 +15,13 @@ export interface ConfigFiles {
 
 export const nodeConfigFiles: ConfigFiles = {
   kind: (path) => {
-    const stat = statSync(path, { throwIfNoEntry: false });
-    if (stat === undefined) return 'absent';
-    return stat.isFile() ? 'file' : stat.isDirectory() ? 'directory' : 'other';
+    try {
+      const stat = statSync(path);
+      return stat.isFile() ? 'file' : stat.isDirectory() ? 'directory' : 'other';
+    } catch {
+      // Also what can't be reached for want of rights: to Python's `os.path.exists` it is not there.
+      return 'absent';
+    }
   },
   list: (directory) => readdirSync(directory),
   read: (path) => readFileSync(path, 'utf8'),
@@ -33,7 +37,9 @@ export function readConfigPath(path: string, files: ConfigFiles = nodeConfigFile
   if (kind === 'file') return readConfigFile(path, files);
   if (kind !== 'directory') throw new ConfigError(`invalid config path: ${path} is neither directory nor file`);
   const result: Record<string, unknown> = {};
-  const names = [...files.list(path)].filter((name) => /\.ya?ml$/.test(name)).sort(compareText);
+  const names = attempt(path, () => files.list(path))
+    .filter((name) => /\.ya?ml$/.test(name))
+    .sort(compareText);
   for (const name of names) {
     const file = join(path, name);
     if (files.kind(file) === 'file') patch(result, readConfigFile(file, files));
@@ -42,13 +48,18 @@ export function readConfigPath(path: string, files: ConfigFiles = nodeConfigFile
 }
 
 function readConfigFile(path: string, files: ConfigFiles): Record<string, unknown> {
-  let text: string;
+  return parseConfigText(
+    attempt(path, () => files.read(path)),
+    `config file ${path}`,
+  );
+}
+
+function attempt<T>(path: string, read: () => T): T {
   try {
-    text = files.read(path);
+    return read();
   } catch (error) {
     throw new ConfigError(`invalid config file ${path}: ${(error as Error).message}`, { cause: error });
   }
-  return parseConfigText(text, `config file ${path}`);
 }
 
 /** @throws ConfigError unless `text` is a YAML mapping; `what` names the source in the message. */

@@ -52,6 +52,13 @@ watchdog: {mode: off}
   assert.deepEqual(await validateConfig(raw, { ignoreListenPort: true }), []);
 });
 
+test('timings below the minimum of Patroni are good where our daemon takes them as they are', async () => {
+  const lines = async (dcs: string): Promise<string[]> =>
+    (await validateConfig({ bootstrap: { dcs: parseYaml(dcs) } })).filter((line) => line.startsWith('bootstrap'));
+  assert.deepEqual(await lines('{ttl: 6, loop_wait: 1, retry_timeout: 2}'), []);
+  assert.deepEqual(await lines('{ttl: 6, loop_wait: 10}'), ["bootstrap.dcs.ttl 6 didn't pass validation: Wrong value"]);
+});
+
 test('an empty configuration: the sections that are missing', async () => {
   const names = ['scope', 'restapi', 'consul', 'etcd', 'etcd3', 'exhibitor', 'kubernetes', 'raft', 'zookeeper', 'postgresql'];
   assert.deepEqual(

@@ -1,5 +1,6 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import { isPlainObject, pythonText } from '../base/python-values.js';
+import { clampTimings } from '../cluster/dynamic-config.js';
 import { effectiveSettings } from './effective.js';
 import { DCS_SECTIONS } from './environment-variables.js';
 import { ConfigError, problemText, shownValue } from './errors.js';
@@ -27,6 +28,7 @@ const REQUIRED_SECTIONS = new Set([
   'postgresql.authentication.replication',
   'postgresql.authentication.superuser',
 ]);
+const TIMINGS = new Set(['bootstrap.dcs.ttl', 'bootstrap.dcs.loop_wait', 'bootstrap.dcs.retry_timeout']);
 /** One of these must be there. */
 const AT_LEAST_ONE: Readonly<Record<string, readonly string[]>> = {
   consul: ['host', 'url'],
@@ -107,13 +109,19 @@ function rowLines(section: RawMap, row: SchemaRow, raw: RawMap, options: Validat
   const value = section[key];
   if (path === 'kubernetes.pod_ip') return addressLines(path, value);
   const lines = typeLines(path, value, type);
-  if (lines.length > 0) return lines;
+  if (lines.length > 0) return TIMINGS.has(path) && hasUsableTimings(section) ? [] : lines;
   if (path === 'postgresql.data_dir') {
     return dataDirMessage(raw['postgresql'], options.path ?? '').then((message) =>
       message === undefined ? [] : [line(path, value, message)],
     );
   }
   return probeLines(path, value, type, options);
+}
+
+/** Timings below Patroni's minimum that our daemon runs with as they are (docs/low-ttl.md). */
+function hasUsableTimings(section: RawMap): boolean {
+  const clamped = clampTimings(section);
+  return 'timings' in clamped && clamped.warnings.length === 0;
 }
 
 function typeLines(path: string, value: unknown, type: SettingType): readonly string[] {

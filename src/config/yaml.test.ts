@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import fc from 'fast-check';
 import { dumpYaml, parseYaml } from './yaml.js';
 
 test('plain scalars read as PyYAML reads them', () => {
@@ -107,4 +108,16 @@ test('what is dumped reads back the same', () => {
   ];
   const value = { texts: [...texts, "it's", '"q"', 'x'.repeat(300), `${'word '.repeat(60)}end`], numbers: [0, -1, 1.25, 1e-7] };
   assert.deepEqual(parseYaml(dumpYaml(value, { lineWidth: 200 })), value);
+});
+
+test('property: every JSON value survives dump and parse', () => {
+  fc.assert(
+    fc.property(fc.jsonValue({ noUnicodeString: false }), fc.constantFrom(40, 80, 200), (value, lineWidth) => {
+      // JSON's -0 is 0, and integers beyond 2^53 come back as bigint.
+      const plain = (data: unknown): unknown =>
+        JSON.parse(JSON.stringify(data, (_, item) => (typeof item === 'bigint' ? Number(item) : item)));
+      assert.deepEqual(plain(parseYaml(dumpYaml(plain(value), { lineWidth }))), plain(value));
+    }),
+    { numRuns: 300 },
+  );
 });
