@@ -35,7 +35,7 @@ import { readHistoryFile } from './control-data/history-file.js';
 import { Divergence } from './divergence.js';
 import { follow } from './follow.js';
 import { Observer } from './observe.js';
-import { FileGuard } from './process/file-guard.js';
+import { FileGuard, FilesUnavailable } from './process/file-guard.js';
 import { InstanceState } from './process/instance-state.js';
 import { Lifecycle } from './process/lifecycle.js';
 import type { ProcessTable } from './process/process-table.js';
@@ -95,6 +95,8 @@ export class LocalPostgres implements Postgres {
   /** A server that was there before us is not ready yet. */
   private isJoining = false;
   private takingOver: Promise<void> | undefined;
+  /** Settings changed while the server was starting with the former ones. */
+  private mustReapply = false;
   private readonly provision: Provision;
   private readonly divergence: Divergence;
 
@@ -225,7 +227,13 @@ export class LocalPostgres implements Postgres {
 
   async timelineHistory(timeline: number): Promise<readonly HistoryLine[]> {
     const folder = walDirectory(this.settings.dataDir, await this.majorVersion());
-    return this.files.run('timeline history', () => readHistoryFile(folder, timeline, this.options.name));
+    try {
+      return await this.files.run('timeline history', () => readHistoryFile(folder, timeline, this.options.name));
+    } catch (error) {
+      if (!(error instanceof FilesUnavailable)) throw error;
+      this.options.log.warning(error.message);
+      return [];
+    }
   }
 
   async replicaTimeline(): Promise<number | undefined> {
@@ -284,8 +292,10 @@ export class LocalPostgres implements Postgres {
     return this.lifecycle.runPrePromote();
   }
 
-  promote(options: { readonly timeoutMs: Milliseconds }): Promise<'promoted' | 'requested' | 'failed'> {
-    return this.lifecycle.promote(options.timeoutMs);
+  async promote(options: { readonly timeoutMs: Milliseconds }): Promise<'promoted' | 'requested' | 'failed'> {
+    const outcome = await this.lifecycle.promote(options.timeoutMs);
+    if (outcome !== 'failed') await this.writeForRole('primary');
+    return outcome;
   }
 
   follow(upstream: Upstream | undefined, options: FollowOptions): Promise<StartOutcome> {
@@ -300,7 +310,15 @@ export class LocalPostgres implements Postgres {
   }
 
   async compareRecovery(upstream: Upstream | undefined): Promise<{ readonly change: boolean; readonly restart: boolean }> {
-    return this.configuration.compareRecovery(upstream, this.running());
+    const work = (): Promise<{ change: boolean; restart: boolean }> => this.configuration.compareRecovery(upstream, this.running());
+    try {
+      return await this.files.run('recovery settings', work, this.options.retryTimeoutMs());
+    } catch (error) {
+      if (!(error instanceof FilesUnavailable)) throw error;
+      // Nothing is known, so nothing is changed.
+      this.options.log.warning(error.message);
+      return { change: false, restart: false };
+    }
   }
 
   async createPhysicalSlot(name: string): Promise<void> {
@@ -410,6 +428,7 @@ export class LocalPostgres implements Postgres {
     const isRunning = this.server.current() !== undefined && this.state.state === 'running' && !this.provision.isCustomBootstrap;
     const server = isRunning ? this.running() : undefined;
     const { isChanged } = await this.configuration.apply(settings, server, options);
+    if (server === undefined && this.server.current() !== undefined) this.mustReapply = true;
     if (server === undefined || !isChanged) return;
     if (!(await this.lifecycle.reload())) return;
     if ((await this.majorVersion()) < 90_500) return;
@@ -423,6 +442,25 @@ export class LocalPostgres implements Postgres {
     this.knownMajorVersion = 0;
   }
 
+  /** Some settings are for one role only. They never stand in the way of a promotion. */
+  private async writeForRole(role: 'primary'): Promise<void> {
+    const { parametersByRole, pgHbaByRole, pgIdentByRole } = this.settings;
+    const isSpecific = [parametersByRole, pgHbaByRole, pgIdentByRole].some((values) => Object.values(values).some(Boolean));
+    if (!isSpecific) return;
+    try {
+      if (await this.configuration.writeServerFile(role)) await this.lifecycle.reload();
+    } catch (error) {
+      this.options.log.error('the configuration for the new role could not be written', error);
+    }
+  }
+
+  private reapply(): void {
+    this.mustReapply = false;
+    this.applySettings(this.settings, { force: false }).catch((error: unknown) =>
+      this.options.log.error('settings that changed during the start could not be applied', error),
+    );
+  }
+
   private async within(limitMs: number, work: Promise<void>): Promise<void> {
     let cancel: (() => void) | undefined;
     const limit = new Promise<void>((resolve) => {
@@ -433,6 +471,7 @@ export class LocalPostgres implements Postgres {
   }
 
   private emit(event: PostgresEvent): void {
+    if (event.kind === 'ready' && this.mustReapply) this.reapply();
     if (event.kind === 'ready' && this.isJoining) {
       this.isJoining = false;
       this.takingOver = this.takeOver();

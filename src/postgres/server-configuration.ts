@@ -68,8 +68,8 @@ export interface ServerConfiguration {
   /** Writes the recovery settings for `upstream` (undefined: archive only). */
   writeRecovery(upstream: Upstream | undefined): Promise<void>;
   compareRecovery(upstream: Upstream | undefined, server: RunningServer): Promise<{ readonly change: boolean; readonly restart: boolean }>;
-  /** Writes postgresql.conf for the current role. */
-  writeServerFile(role: PostgresRole): Promise<void>;
+  /** Writes postgresql.conf and the access files for a role. True when one changed. */
+  writeServerFile(role: PostgresRole): Promise<boolean>;
   /** True when the file was changed. */
   setSynchronousStandbyNames(value: string | undefined): Promise<boolean>;
 }

@@ -39,7 +39,10 @@ export function plainConfiguration(dataDir: string, port: number): ServerConfigu
       recovery = upstream?.connUrl === undefined ? '' : `primary_conninfo = '${upstream.connUrl} application_name=n2'\n`;
     },
     compareRecovery: async () => ({ change: false, restart: false }),
-    writeServerFile: write,
+    writeServerFile: async () => {
+      await write();
+      return true;
+    },
     setSynchronousStandbyNames: async (value) => {
       synchronous = value === undefined ? '' : `synchronous_standby_names = '${value}'\n`;
       await write();

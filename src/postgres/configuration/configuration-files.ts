@@ -121,13 +121,13 @@ export class ConfigurationFiles implements ServerConfiguration {
     if (this.isCustomBootstrap && this.opensAtTargetOnly()) parameters = { ...parameters, hot_standby: 'off' };
     await this.createDirectories(parameters);
     await this.writeServerFile(role);
-    await this.writeAccessFiles(role);
     return ['-D', this.settings.dataDir, `--config-file=${this.serverFile()}`, ...commandLine(parameters)];
   }
 
-  async writeServerFile(role: PostgresRole): Promise<void> {
+  async writeServerFile(role: PostgresRole): Promise<boolean> {
     this.role = role;
-    await this.write();
+    const isChanged = await this.write();
+    return (await this.writeAccessFiles(role)) || isChanged;
   }
 
   async saveFiles(): Promise<void> {
@@ -250,7 +250,6 @@ export class ConfigurationFiles implements ServerConfiguration {
     if (!this.settings.pgHba?.length) await copyBelow(this.settings.dataDir, this.copyOf(hba), hba);
     await this.removeRecovery();
     await this.writeServerFile(role);
-    await this.writeAccessFiles(role);
     return this.parameters()['hba_file'] !== undefined || Object.keys(this.pendingRestart).length > 0;
   }
 
