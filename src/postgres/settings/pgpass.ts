@@ -7,9 +7,7 @@ export function pgpassLines(info: Conninfo): readonly string[] {
   const hosts = (info['host'] ?? '').split(',');
   const ports = (info['port'] ?? '').split(',');
   if (hosts.some((host) => host.startsWith('/')) && !hosts.includes('localhost')) hosts.push('localhost');
-  return hosts.map((host, i) =>
-    [field(host), field(ports[i] ?? ports[0]), '*', field(info['user']), field(info['password'])].join(':'),
-  );
+  return hosts.map((host, i) => [field(host), field(ports[i] ?? ports[0]), '*', field(info['user']), field(info['password'])].join(':'));
 }
 
 /** Overwrites the password file. Nobody else can read it at any moment: its mode is set before its content. */
