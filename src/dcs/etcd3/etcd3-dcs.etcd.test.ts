@@ -1,0 +1,55 @@
+import assert from 'node:assert/strict';
+import { type DcsHarness, dcsContract } from '../../../test/contract/dcs.js';
+import { etcdPost, startEtcd } from '../../../test/support/etcd-server.js';
+import { silentLog } from '../../../test/support/silent-log.js';
+import { milliseconds } from '../../base/duration.js';
+import { nodeClock } from '../../platform/node-clock.js';
+import { nodeRandom } from '../../platform/node-random.js';
+import { clusterPath } from '../shared/key-path.js';
+import { createEtcd3 } from './etcd3-dcs.js';
+import { encode } from './wire.js';
+
+const timings = { ttlMs: milliseconds(2000), loopWaitMs: milliseconds(500), retryTimeoutMs: milliseconds(1000) };
+
+async function makeHarness(): Promise<DcsHarness> {
+  const server = await startEtcd();
+  return {
+    timings,
+    expirySlackMs: 2500,
+    pass: (ms) => nodeClock.sleep(ms),
+    until: async (condition, ms) => {
+      for (const end = Date.now() + ms; !condition(); await nodeClock.sleep(20)) assert.ok(Date.now() < end, `not within ${ms} ms`);
+    },
+    within: async (ms, promise) => {
+      const stopped = new AbortController();
+      const late = nodeClock.sleep(ms, stopped.signal).then(() => assert.ok(stopped.signal.aborted, `not within ${ms} ms`));
+      const [result] = await Promise.all([promise.finally(() => stopped.abort()), late]);
+      return result;
+    },
+    client: async (name, scope) => {
+      const section = { host: `127.0.0.1:${server.port}` };
+      const dcs = createEtcd3({
+        section,
+        scope,
+        name,
+        namespace: 'service',
+        timings,
+        clock: nodeClock,
+        random: nodeRandom,
+        log: silentLog,
+      });
+      await dcs.start();
+      return dcs;
+    },
+    writeRaw: async (scope, key, value) => {
+      await etcdPost(server.url, '/kv/put', { key: encode(`${clusterPath('service', scope)}${key}`), value: encode(value) });
+    },
+    setAvailable: async (isAvailable) => {
+      if (isAvailable) server.thaw();
+      else server.freeze();
+    },
+    close: () => server.stop(),
+  };
+}
+
+dcsContract('etcd3', makeHarness);

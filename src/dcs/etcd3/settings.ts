@@ -1,0 +1,80 @@
+import { readFileSync } from 'node:fs';
+import { parseBool } from '../../base/python-values.js';
+import { resolveService } from '../shared/dns.js';
+import type { TlsSettings } from '../shared/http-client.js';
+
+const DEFAULT_PORT = 2379;
+/** In the order of preference (dcs.md §8.2); `-ssl` means https. */
+const CLIENT_SERVICES = ['_etcd-client-ssl', '_etcd-client', '_etcd-ssl', '_etcd'] as const;
+
+export interface EtcdSettings {
+  readonly protocol: 'http' | 'https';
+  readonly seeds: readonly string[];
+  readonly srv: string | undefined;
+  readonly srvSuffix: string | undefined;
+  /** The addresses are proxies: members are not asked for. */
+  readonly isProxy: boolean;
+  readonly credentials: { readonly username: string; readonly password: string } | undefined;
+  readonly tls: TlsSettings;
+}
+
+/** Reads the section `etcd3` (dcs.md §8.1). @throws Error when no address is given, or a TLS file can't be read. */
+export function parseEtcdSettings(section: Readonly<Record<string, unknown>>): EtcdSettings {
+  const text = (key: string): string | undefined => {
+    const value = section[key];
+    return value === undefined || value === null || value === '' ? undefined : String(value);
+  };
+  const url = text('proxy') ?? text('url');
+  const parsed = url === undefined ? undefined : new URL(url);
+  const protocol = (parsed?.protocol.replace(':', '') ?? text('protocol')) === 'https' ? 'https' : 'http';
+  const port = text('port') ?? String(DEFAULT_PORT);
+  const srv = text('srv') ?? text('discovery_srv') ?? text('srv_domain');
+  const hosts = hostList(section['hosts'] ?? section['host']);
+  const seeds =
+    parsed === undefined ? hosts.map((host) => `${protocol}://${withPort(host, port)}`) : [`${protocol}://${withPort(parsed.host, port)}`];
+  if (seeds.length === 0 && srv === undefined) throw new Error('Neither srv, hosts, host nor url are defined in etcd section of config');
+  const username = decode(parsed?.username) ?? text('username');
+  const password = decode(parsed?.password) ?? text('password');
+  return {
+    protocol,
+    seeds,
+    srv: text('proxy') === undefined ? srv : undefined,
+    srvSuffix: text('srv_suffix'),
+    isProxy: text('proxy') !== undefined || parseBool(section['use_proxies']) === true,
+    credentials: username !== undefined && password !== undefined ? { username, password } : undefined,
+    tls: tlsSettings(text('cacert') ?? text('ca_cert'), text('cert'), text('key')),
+  };
+}
+
+/** The first addresses to ask: those of SRV, else the configured ones. */
+export async function findSeeds(settings: EtcdSettings): Promise<readonly string[]> {
+  if (settings.srv === undefined) return settings.seeds;
+  const suffix = settings.srvSuffix === undefined ? '' : `-${settings.srvSuffix}`;
+  for (const service of CLIENT_SERVICES) {
+    const targets = await resolveService(`${service}${suffix}._tcp.${settings.srv}`);
+    const protocol = service.endsWith('-ssl') ? 'https' : 'http';
+    if (targets.length > 0) return targets.map(({ host, port }) => `${protocol}://${host}:${port}`);
+  }
+  return settings.seeds;
+}
+
+function decode(text: string | undefined): string | undefined {
+  return text === undefined || text === '' ? undefined : decodeURIComponent(text);
+}
+
+function hostList(value: unknown): string[] {
+  const items = Array.isArray(value) ? value.map(String) : typeof value === 'string' ? value.split(',') : [];
+  return items.map((item) => item.trim().replace(/^https?:\/\//, '')).filter((item) => item !== '');
+}
+
+function withPort(host: string, port: string): string {
+  if (/^[^[\]]*:[^[\]]*:[^[\]]*$/.test(host)) return `[${host}]:${port}`;
+  return /:\d+$/.test(host) ? host : `${host}:${port}`;
+}
+
+function tlsSettings(ca: string | undefined, cert: string | undefined, key: string | undefined): TlsSettings {
+  return {
+    ...(ca === undefined ? {} : { ca: readFileSync(ca) }),
+    ...(cert === undefined ? {} : { cert: readFileSync(cert), key: readFileSync(key ?? cert) }),
+  };
+}

@@ -1,0 +1,33 @@
+import { isJsonObject, type Json } from '../../base/json.js';
+import type { StoredKey } from '../../cluster/view.js';
+
+/** Keys and values cross the gateway in base64. */
+export function encode(text: string): string {
+  return Buffer.from(text, 'utf8').toString('base64');
+}
+
+export function decode(value: unknown): string {
+  return typeof value === 'string' ? Buffer.from(value, 'base64').toString('utf8') : '';
+}
+
+/** The first key after all that begin with `prefix`, in base64. */
+export function rangeEnd(prefix: string): string {
+  const bytes = Buffer.from(prefix, 'utf8');
+  const last = bytes.length - 1;
+  bytes[last] = (bytes[last] ?? 0) + 1;
+  return bytes.toString('base64');
+}
+
+/** A key-value of an answer or event, with its path below `prefix`. Absent fields mean zero or empty. */
+export function parseKey(kv: Json | undefined, prefix: string): StoredKey | undefined {
+  if (!isJsonObject(kv)) return undefined;
+  const path = decode(kv['key']);
+  if (!path.startsWith(prefix)) return undefined;
+  const lease = kv['lease'];
+  const stored = { key: path.slice(prefix.length), value: decode(kv['value']), version: String(kv['mod_revision'] ?? '0') };
+  return lease === undefined || lease === '0' ? stored : { ...stored, session: String(lease) };
+}
+
+export function listOf(value: Json | undefined): readonly Json[] {
+  return Array.isArray(value) ? value : [];
+}

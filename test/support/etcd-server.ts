@@ -1,0 +1,153 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import http from 'node:http';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+const START_TIMEOUT_MS = 15_000;
+
+/** A real etcd in a scratch directory. */
+export interface EtcdServer {
+  readonly url: string;
+  readonly port: number;
+  /** SIGKILL; the data stays. */
+  kill(): Promise<void>;
+  /** Starts a killed server again, with its data. */
+  restart(): Promise<void>;
+  /** SIGSTOP and SIGCONT: connections stay open, nothing is answered. */
+  freeze(): void;
+  thaw(): void;
+  /** Ends it and removes its data. */
+  stop(): Promise<void>;
+}
+
+export interface EtcdServerOptions {
+  readonly extraArguments?: readonly string[];
+  readonly protocol?: 'http' | 'https';
+  readonly ports?: { readonly client: number; readonly peer: number };
+  readonly name?: string;
+  /** `name=http://127.0.0.1:port,…` of all members. */
+  readonly cluster?: string;
+}
+
+export async function startEtcd(options: EtcdServerOptions = {}): Promise<EtcdServer> {
+  const directory = await mkdtemp(join(tmpdir(), 'etcd-test-'));
+  const { client, peer } = options.ports ?? { client: await freePort(), peer: await freePort() };
+  const name = options.name ?? 'e1';
+  const url = `${options.protocol ?? 'http'}://127.0.0.1:${client}`;
+  const peerUrl = `http://127.0.0.1:${peer}`;
+  const parameters = [
+    ...['--name', name, '--data-dir', join(directory, 'data'), '--logger', 'zap', '--log-level', 'fatal'],
+    ...['--listen-client-urls', url, '--advertise-client-urls', url],
+    ...['--listen-peer-urls', peerUrl, '--initial-advertise-peer-urls', peerUrl],
+    ...['--initial-cluster', options.cluster ?? `${name}=${peerUrl}`],
+    ...(options.extraArguments ?? []),
+  ];
+  let child: ChildProcess;
+  const run = async (): Promise<void> => {
+    child = spawn('etcd', parameters, { stdio: 'ignore' });
+    if (options.cluster === undefined && options.protocol !== 'https') await untilHealthy(url);
+    else await untilOpen(client);
+  };
+  const kill = async (): Promise<void> => {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+    child.kill('SIGKILL');
+    await ended;
+  };
+  await run();
+  return {
+    url,
+    port: client,
+    kill,
+    restart: run,
+    freeze: () => child.kill('SIGSTOP'),
+    thaw: () => child.kill('SIGCONT'),
+    stop: async () => {
+      await kill();
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Three members on one machine. */
+export async function startEtcdCluster(): Promise<readonly EtcdServer[]> {
+  const names = ['e1', 'e2', 'e3'];
+  const ports: { client: number; peer: number }[] = [];
+  for (const _ of names) ports.push({ client: await freePort(), peer: await freePort() });
+  const cluster = names.map((name, i) => `${name}=http://127.0.0.1:${ports[i]?.peer}`).join(',');
+  const servers = await Promise.all(names.map((name, i) => startEtcd({ name, cluster, ports: ports[i] ?? { client: 0, peer: 0 } })));
+  for (const server of servers) await untilHealthy(server.url);
+  return servers;
+}
+
+export function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.on('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
+    });
+  });
+}
+
+/** One request to the gateway, past the client under test. */
+export function etcdPost(url: string, path: string, body: unknown): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const request = http.request(`${url}/v3${path}`, { method: 'POST' }, (response) => {
+      let text = '';
+      response.on('data', (chunk) => {
+        text += chunk;
+      });
+      response.on('end', () => resolve(text));
+    });
+    request.on('error', reject);
+    request.end(JSON.stringify(body));
+  });
+}
+
+async function until(check: () => Promise<boolean>, what: string): Promise<void> {
+  const end = Date.now() + START_TIMEOUT_MS;
+  while (!(await check())) {
+    if (Date.now() > end) throw new Error(`${what} not within ${START_TIMEOUT_MS} ms`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+function untilHealthy(url: string): Promise<void> {
+  return until(
+    () =>
+      get(`${url}/health`).then(
+        (text) => text.includes('true'),
+        () => false,
+      ),
+    `etcd at ${url}`,
+  );
+}
+
+function untilOpen(port: number): Promise<void> {
+  return until(
+    () =>
+      get(`http://127.0.0.1:${port}/`).then(
+        () => true,
+        (error: NodeJS.ErrnoException) => error.code !== 'ECONNREFUSED',
+      ),
+    `port ${port}`,
+  );
+}
+
+function get(url: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const request = http.get(url, { timeout: 1000 }, (response) => {
+      let text = '';
+      response.on('data', (chunk) => {
+        text += chunk;
+      });
+      response.on('end', () => resolve(text));
+    });
+    request.on('timeout', () => request.destroy(new Error('timeout')));
+    request.on('error', reject);
+  });
+}
