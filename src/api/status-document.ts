@@ -1,0 +1,69 @@
+import { COMPATIBLE_VERSION } from '../base/version.js';
+import { isSyncVoter } from '../cluster/sync-state.js';
+import type { AgentControl, AgentSnapshot } from '../ports/agent-control.js';
+
+/** The role as documents show it: PostgreSQL's own while it answers, else what the agent remembers (rest-api.md §5). */
+export function shownRole(s: AgentSnapshot): string {
+  if (s.postgres.status.kind !== 'known') return s.postgres.role;
+  if (s.postgres.status.value.primaryTimeline !== 0) return 'primary';
+  return s.config.standbyCluster === undefined ? 'replica' : s.postgres.role;
+}
+
+/** `unknown` when a server that should run did not answer. */
+export function shownState(s: AgentSnapshot): string {
+  return s.postgres.status.kind !== 'known' && s.postgres.state === 'running' ? 'unknown' : s.postgres.state;
+}
+
+export function isSyncStandby(s: AgentSnapshot, name: string): boolean {
+  if (s.config.synchronousMode === 'off' || s.view === undefined || shownRole(s) !== 'replica') return false;
+  return s.postgres.status.kind === 'known' && isSyncVoter(s.view.sync, name);
+}
+
+/** The document of `GET /patroni` (rest-api.md §5, §8.1); undefined fields are left out when it is written. */
+export function statusDocument(control: Pick<AgentControl, 'name' | 'scope'>, s: AgentSnapshot): Record<string, unknown> {
+  const filled = (value: object): object | undefined => (Object.keys(value).length > 0 ? value : undefined);
+  const pending = filled(s.postgres.pendingRestart);
+  return {
+    ...serverFields(control.name, s),
+    pause: s.config.isPaused || undefined,
+    cluster_unlocked: s.view?.leader === undefined || undefined,
+    failsafe_mode_is_active: s.isFailsafeActive || undefined,
+    dcs_last_seen: s.dcsLastSeen,
+    tags: filled(s.tags),
+    database_system_identifier: s.postgres.systemId,
+    pending_restart: pending && true,
+    pending_restart_reason: pending,
+    patroni: { version: COMPATIBLE_VERSION, scope: control.scope, name: control.name },
+    scheduled_restart: s.scheduledRestart,
+    watchdog_failed: s.isWatchdogFailed || undefined,
+    logger_queue_size: s.logQueue.size > 2 ? s.logQueue.size : undefined,
+    logger_records_lost: s.logQueue.size > 2 && s.logQueue.lost > 0 ? s.logQueue.lost : undefined,
+  };
+}
+
+function serverFields(name: string, s: AgentSnapshot): Record<string, unknown> {
+  const role = shownRole(s);
+  if (s.postgres.status.kind !== 'known') return { state: shownState(s), role };
+  const v = s.postgres.status.value;
+  const isSync = isSyncStandby(s, name);
+  return {
+    state: shownState(s),
+    postmaster_start_time: v.postmasterStartTime,
+    role,
+    server_version: v.serverVersion,
+    xlog:
+      v.primaryTimeline !== 0
+        ? { location: v.walLsn }
+        : {
+            received_location: v.receiveLsn || v.replayLsn,
+            replayed_location: v.replayLsn,
+            replayed_timestamp: v.replayTimestamp ?? null,
+            paused: v.isReplayPaused,
+          },
+    sync_standby: (isSync && s.config.synchronousMode === 'on') || undefined,
+    quorum_standby: (isSync && s.config.synchronousMode === 'quorum') || undefined,
+    timeline: s.timeline ?? null,
+    replication_state: v.primaryTimeline === 0 ? v.replicationState : undefined,
+    replication: v.walSenders.length > 0 ? v.walSenders : undefined,
+  };
+}
