@@ -26,6 +26,15 @@ export async function main(args: readonly string[], environment: NodeJS.ProcessE
       const { runGenerateSample } = await import('./config/generate-sample.js');
       return runGenerateSample(command, environment);
     }
+    case 'generate': {
+      const [{ runGenerateConfig }, { connect }, { askPassword }] = await Promise.all([
+        import('./config/generate-config.js'),
+        import('./postgres/query/connect.js'),
+        import('./platform/ask-password.js'),
+      ]);
+      const connectTo = (parameters: Readonly<Record<string, string>>) => connect(parameters, { clock: nodeClock });
+      return runGenerateConfig(command, { dsn: command.dsn, environment, connect: connectTo, askPassword });
+    }
     case 'run':
       return run(command.path, environment);
   }

@@ -4,15 +4,15 @@ import { type CommandLine, parseCommandLine } from './command-line.js';
 
 test('command lines: table', () => {
   const cases: readonly (readonly [string, CommandLine])[] = [
-    ['', { kind: 'run', configFile: undefined }],
-    ['a.yml', { kind: 'run', configFile: 'a.yml' }],
-    ['-i -p a.yml', { kind: 'run', configFile: 'a.yml' }],
-    ['--validate-config -ip a.yml', { kind: 'validate', configFile: 'a.yml', ignoreListenPort: true, print: true }],
-    ['--val', { kind: 'validate', configFile: undefined, ignoreListenPort: false, print: false }],
+    ['', { kind: 'run', path: undefined }],
+    ['a.yml', { kind: 'run', path: 'a.yml' }],
+    ['-i -p a.yml', { kind: 'run', path: 'a.yml' }],
+    ['--validate-config -ip a.yml', { kind: 'validate', path: 'a.yml', ignoreListenPort: true, print: true }],
+    ['--val', { kind: 'validate', path: undefined, ignoreListenPort: false, print: false }],
     ['--generate-s out.yml', { kind: 'generate-sample', output: 'out.yml' }],
     ['--generate-config --dsn host=a', { kind: 'generate', output: undefined, dsn: 'host=a' }],
     ['--generate-config --dsn=a=b o', { kind: 'generate', output: 'o', dsn: 'a=b' }],
-    ['--version', { kind: 'print', text: 'patroni 4.1.4\n' }],
+    ['--version', { kind: 'exit', code: 0, text: 'patroni 4.1.4\n' }],
   ];
   for (const [line, expected] of cases) assert.deepEqual(parseCommandLine(line.split(' ').filter(Boolean)), expected, line);
 });
@@ -29,7 +29,7 @@ test('usage errors: table', () => {
   ];
   for (const [line, expected] of cases) {
     const result = parseCommandLine(line.split(' '));
-    assert.equal(result.kind, 'usage-error', line);
+    assert.equal('code' in result ? result.code : undefined, 2, line);
     assert.match('text' in result ? result.text : '', /^usage: patroni /);
     assert.equal('text' in result ? result.text.trim().split('\n').at(-1) : '', `patroni: error: ${expected}`);
   }
@@ -37,7 +37,7 @@ test('usage errors: table', () => {
 
 test('help names every option', () => {
   const result = parseCommandLine(['-h']);
-  assert.equal(result.kind, 'print');
+  assert.equal('code' in result ? result.code : undefined, 0);
   for (const name of ['--validate-config', '--generate-sample-config', '--generate-config', '--dsn', '-i', '-p', 'configfile']) {
     assert.ok('text' in result && result.text.includes(name), name);
   }

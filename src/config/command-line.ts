@@ -3,10 +3,10 @@ import { COMPATIBLE_VERSION } from '../base/version.js';
 
 /** What `patroni` was asked to do (configuration.md §4.1). */
 export type CommandLine =
-  | { readonly kind: 'run'; readonly configFile: string | undefined }
+  | { readonly kind: 'run'; readonly path: string | undefined }
   | {
       readonly kind: 'validate';
-      readonly configFile: string | undefined;
+      readonly path: string | undefined;
       readonly ignoreListenPort: boolean;
       /** Print the merged configuration when it is valid. */
       readonly print: boolean;
@@ -14,10 +14,8 @@ export type CommandLine =
   /** `output`: a file; undefined: standard output. */
   | { readonly kind: 'generate-sample'; readonly output: string | undefined }
   | { readonly kind: 'generate'; readonly output: string | undefined; readonly dsn: string | undefined }
-  /** For standard output; exit 0. */
-  | { readonly kind: 'print'; readonly text: string }
-  /** For standard error; exit 2. */
-  | { readonly kind: 'usage-error'; readonly text: string };
+  /** Print `text` and end: on standard output with code 0 (help, version), on standard error with 2 (usage error). */
+  | { readonly kind: 'exit'; readonly code: 0 | 2; readonly text: string };
 
 const USAGE = `usage: patroni [-h] [--version] [--validate-config | --generate-sample-config | --generate-config]
                [--dsn DSN] [--ignore-listen-port] [--print]
@@ -69,21 +67,21 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
     return usageError(reason(error, expanded));
   }
   const { values, positionals } = parsed;
-  if (values.help) return { kind: 'print', text: HELP };
-  if (values.version) return { kind: 'print', text: `patroni ${COMPATIBLE_VERSION}\n` };
+  if (values.help) return { kind: 'exit', code: 0, text: HELP };
+  if (values.version) return { kind: 'exit', code: 0, text: `patroni ${COMPATIBLE_VERSION}\n` };
   const [first, second] = MODES.filter((mode) => values[mode]);
   if (second !== undefined) return usageError(`argument --${second}: not allowed with argument --${first}`);
   if (positionals.length > 1) return usageError(`unrecognized arguments: ${positionals.slice(1).join(' ')}`);
   const [file] = positionals;
   switch (first) {
     case 'validate-config':
-      return { kind: 'validate', configFile: file, ignoreListenPort: values['ignore-listen-port'] ?? false, print: values.print ?? false };
+      return { kind: 'validate', path: file, ignoreListenPort: values['ignore-listen-port'] ?? false, print: values.print ?? false };
     case 'generate-sample-config':
       return { kind: 'generate-sample', output: file };
     case 'generate-config':
       return { kind: 'generate', output: file, dsn: values.dsn };
     default:
-      return { kind: 'run', configFile: file };
+      return { kind: 'run', path: file };
   }
 }
 
@@ -123,5 +121,5 @@ function reason(error: TypeError, args: readonly string[]): string {
 }
 
 function usageError(message: string): CommandLine {
-  return { kind: 'usage-error', text: `${USAGE}patroni: error: ${message}\n` };
+  return { kind: 'exit', code: 2, text: `${USAGE}patroni: error: ${message}\n` };
 }

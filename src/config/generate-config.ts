@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { LIBPQ_VARIABLES, parseDsn } from './dsn.js';
 import type { Environment } from './environment.js';
 import { CREDENTIAL_KEYS } from './environment-variables.js';
-import { asMap, FIXME, startConfig, writeConfig } from './generate-sample.js';
+import { asMap, FIXME, runGenerator, startConfig, writeConfig } from './generate-sample.js';
 
 type Row = Readonly<Record<string, string | null>>;
 
@@ -61,6 +61,11 @@ export async function generateConfig(request: GenerateRequest): Promise<string> 
     server.close();
   }
   return writeConfig(config, '--generate-config');
+}
+
+/** `--generate-config`. @returns the exit code. */
+export function runGenerateConfig(command: { readonly output: string | undefined }, request: GenerateRequest): Promise<number> {
+  return runGenerator(() => generateConfig(request), command.output);
 }
 
 async function connectionParameters(request: GenerateRequest): Promise<Record<string, string>> {

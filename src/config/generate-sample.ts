@@ -60,8 +60,25 @@ export async function startConfig(environment: Environment): Promise<{ readonly 
   return { config, over };
 }
 
+/** `--generate-sample-config`. @returns the exit code. */
+export function runGenerateSample(command: { readonly output: string | undefined }, environment: Environment): Promise<number> {
+  return runGenerator(() => generateSample(environment), command.output);
+}
+
+/** Writes what `generate` gives; its failure goes to standard error. @returns the exit code. */
+export async function runGenerator(generate: () => Promise<string>, output: string | undefined): Promise<number> {
+  try {
+    writeGenerated(await generate(), output);
+    return 0;
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    return 1;
+  }
+}
+
 /** Writes to a file (its directories are created) or to standard output. */
-export function writeGenerated(text: string, output: string | undefined): void {
+function writeGenerated(text: string, output: string | undefined): void {
   if (output === undefined) {
     process.stdout.write(text);
     return;

@@ -2,13 +2,16 @@ import { isIPv4, isIPv6 } from 'node:net';
 import { isPlainObject, pythonText } from '../base/python-values.js';
 import { clampTimings } from '../cluster/dynamic-config.js';
 import { effectiveSettings } from './effective.js';
+import type { Environment } from './environment.js';
 import { DCS_SECTIONS } from './environment-variables.js';
 import { ConfigError, problemText, shownValue } from './errors.js';
 import { splitHostPort } from './host-port.js';
+import { LocalConfiguration } from './local.js';
 import { isReachable } from './probe.js';
 import { SCHEMA, type SchemaRow } from './schema-table.js';
 import { failed, type SettingType } from './setting-types.js';
 import { binDirLines, dataDirMessage } from './validate-postgresql.js';
+import { dumpYaml } from './yaml.js';
 
 type RawMap = Readonly<Record<string, unknown>>;
 type Lines = readonly string[] | Promise<readonly string[]>;
@@ -59,6 +62,25 @@ export async function validateConfig(raw: RawMap, options: ValidateOptions = {})
   if (isPlainObject(raw['tags'])) parts.push(tagLines(raw['tags']));
   const lines = (await Promise.all(parts)).flat();
   return [...lines, ...daemonLines(raw, lines)];
+}
+
+/** `--validate-config`: lines on standard error, or the configuration on standard output when that is asked for. @returns the exit code. */
+export async function runValidate(
+  command: { readonly path: string | undefined; readonly ignoreListenPort: boolean; readonly print: boolean },
+  environment: Environment,
+): Promise<number> {
+  let raw: RawMap;
+  try {
+    raw = LocalConfiguration.load({ path: command.path, environment }).raw;
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    return 1;
+  }
+  const lines = await validateConfig(raw, { ignoreListenPort: command.ignoreListenPort, path: environment['PATH'] ?? '' });
+  if (lines.length > 0) process.stderr.write(`${lines.join('\n')}\n`);
+  else if (command.print) process.stdout.write(dumpYaml(raw));
+  return lines.length > 0 ? 1 : 0;
 }
 
 /** The mapping in which the row's key stands; undefined, with a line where it is due, when there is none. */
