@@ -1,0 +1,121 @@
+// Installs what the demo, the tests and the benchmark need and is missing: servers from the distribution, packages from
+// npm. Says first what it will install; does nothing, and needs no network, where everything is there.
+// Usage: node scripts/setup.mjs [--bench]   (--bench: also Debian's Python Patroni, to compare with)
+
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+
+/** Directories that hold PostgreSQL's server programs, newest version first. */
+export function postgresDirectories() {
+  const versioned = [];
+  for (const [parent, below] of [
+    ['/usr/lib/postgresql', 'bin'],
+    ['/opt/homebrew/opt', 'bin'],
+    ['/usr/local/opt', 'bin'],
+  ]) {
+    if (!existsSync(parent)) continue;
+    for (const name of readdirSync(parent)) {
+      const version = Number(/^(?:postgresql@)?(\d+)$/.exec(name)?.[1]);
+      if (version && existsSync(join(parent, name, below, 'initdb'))) versioned.push({ version, path: join(parent, name, below) });
+    }
+  }
+  versioned.sort((a, b) => b.version - a.version);
+  return versioned.map(({ path }) => path);
+}
+
+function isOnPath(program) {
+  const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/bin', '/usr/sbin', '/usr/local/bin'];
+  return folders.some((folder) => folder !== '' && existsSync(join(folder, program)));
+}
+
+const needs = [
+  { what: 'PostgreSQL', deb: 'postgresql', brew: 'postgresql@17', isThere: () => postgresDirectories().length > 0 || isOnPath('initdb') },
+  { what: 'psql', deb: 'postgresql-client', brew: 'postgresql@17', isThere: () => isOnPath('psql') || postgresDirectories().length > 0 },
+  { what: 'etcd', deb: 'etcd-server', brew: 'etcd', isThere: () => isOnPath('etcd') },
+  { what: 'HAProxy', deb: 'haproxy', brew: 'haproxy', isThere: () => isOnPath('haproxy') },
+];
+const benchNeeds = [{ what: "Debian's Patroni", deb: 'patroni', brew: undefined, isThere: () => isOnPath('patroni') }];
+
+/** Whether the packages that npm installed are those that package-lock.json names. */
+function hasNpmPackages() {
+  try {
+    const wanted = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')).packages;
+    const present = JSON.parse(readFileSync(join(root, 'node_modules/.package-lock.json'), 'utf8')).packages;
+    return Object.entries(wanted).every(([path, entry]) => path === '' || entry.optional || present[path]?.version === entry.version);
+  } catch {
+    return false;
+  }
+}
+
+function run(command, args, env = {}) {
+  const result = spawnSync(command, args, { cwd: root, stdio: 'inherit', env: { ...process.env, ...env } });
+  if (result.status !== 0) throw new Error(`${command} ${args[0] ?? ''} failed${result.error ? `: ${result.error.message}` : ''}`);
+}
+
+/**
+ * Debian starts a service as soon as its package is unpacked, and creates a cluster for PostgreSQL. Neither is wanted
+ * here: both are switched off for the length of the installation, and the switches removed again.
+ */
+function debianScript(packages) {
+  return `set -e
+made_policy=; made_conf=
+clean() {
+  [ -z "$made_policy" ] || rm -f /usr/sbin/policy-rc.d
+  [ -z "$made_conf" ] || rm -f /etc/postgresql-common/createcluster.d/zz-no-main-cluster.conf
+}
+trap clean EXIT
+trap 'exit 130' INT TERM
+if [ ! -e /usr/sbin/policy-rc.d ]; then
+  made_policy=1; printf '#!/bin/sh\\nexit 101\\n' > /usr/sbin/policy-rc.d; chmod 755 /usr/sbin/policy-rc.d
+fi
+mkdir -p /etc/postgresql-common/createcluster.d
+made_conf=1; echo 'create_main_cluster = false' > /etc/postgresql-common/createcluster.d/zz-no-main-cluster.conf
+export DEBIAN_FRONTEND=noninteractive
+apt-get update -q
+apt-get install -y -q --no-install-recommends ${packages.join(' ')}`;
+}
+
+function installDebian(packages) {
+  const script = debianScript(packages);
+  if (process.getuid?.() === 0) return run('sh', ['-c', script]);
+  if (spawnSync('sudo', ['-n', 'true'], { stdio: 'ignore' }).status === 0) return run('sudo', ['-n', 'sh', '-c', script]);
+  throw new Error(
+    `not root, and sudo asks for a password. Install them yourself and start again:\n  sudo apt-get install --no-install-recommends ${packages.join(' ')}`,
+  );
+}
+
+function installServers(missing) {
+  const names = missing.map(({ what }) => what).join(', ');
+  if (process.platform === 'darwin') {
+    const formulas = [...new Set(missing.map(({ brew }) => brew).filter(Boolean))];
+    throw new Error(`missing: ${names}. Install with Homebrew, then start again:\n  brew install ${formulas.join(' ')}`);
+  }
+  const packages = [...new Set(missing.map(({ deb }) => deb))];
+  if (!isOnPath('apt-get')) throw new Error(`missing: ${names}. Install them with your system's packages, then start again.`);
+  process.stdout.write(`setup: will install ${names} (Debian packages: ${packages.join(' ')}); no service of theirs is started\n`);
+  installDebian(packages);
+}
+
+/** Installs what is missing. @throws Error with what to do by hand where it may not or cannot. */
+export function setup({ bench = false } = {}) {
+  const missing = [...needs, ...(bench ? benchNeeds : [])].filter(({ isThere }) => !isThere());
+  if (missing.length > 0) installServers(missing);
+  if (!hasNpmPackages()) {
+    process.stdout.write('setup: will install the npm packages of package-lock.json (npm ci)\n');
+    run('npm', ['ci', '--no-audit', '--no-fund']);
+  }
+  if (missing.length === 0) process.stdout.write('setup: everything needed is installed\n');
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  try {
+    setup({ bench: process.argv.includes('--bench') });
+  } catch (error) {
+    process.stderr.write(`setup: ${error.message}\n`);
+    process.exitCode = 1;
+  }
+}

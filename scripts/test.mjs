@@ -1,0 +1,156 @@
+// Runs everything: setup, build, checks, and all suites from unit tests to the package. The last line is
+// "N passed, N failed", summed over the suites; the exit code is 0 only when nothing failed.
+// Usage: npm test -- [--only SUITE[,SUITE…]] [PATTERN]     SUITE: check unit stores postgres sim integration package node
+//        PATTERN: only test files whose path contains it
+
+import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { run, stopChildrenOnSignal } from './lib/running.mjs';
+import { asUnprivileged, readableCheckout, readableNode } from './lib/unprivileged.mjs';
+import { setup } from './setup.mjs';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const SIM_SEEDS = 2000;
+const FILE_LIMIT_MS = 10 * 60_000;
+
+const { values, positionals } = parseArgs({ allowPositionals: true, options: { only: { type: 'string' } } });
+const pattern = positionals[0] ?? '';
+const scratch = mkdtempSync(join(tmpdir(), 'patroni-test-'));
+chmodSync(scratch, 0o777);
+let checkout = { root, remove: () => {} };
+
+function cleanUp() {
+  checkout.remove();
+  rmSync(scratch, { recursive: true, force: true });
+}
+
+/** Built test files below a folder whose names end in one of the suffixes and in none of the others. */
+function testFiles(folder, accept) {
+  const top = join(root, folder);
+  if (!existsSync(top)) return [];
+  return readdirSync(top, { recursive: true })
+    .filter((name) => name.endsWith('.ts') && accept(name))
+    .map((name) => join('build', folder, name.replace(/\.ts$/, '.js')))
+    .filter((path) => path.includes(pattern))
+    .sort();
+}
+
+const isUnit = (name) => /(^|\/)[^/.]+\.test\.ts$/.test(name);
+const isStore = (name) => /\.(etcd|consul|zookeeper)\.test\.ts$/.test(name);
+const isPostgres = (name) => /\.pg\.test\.ts$/.test(name);
+
+let runs = 0;
+
+/** One `node --test` over the files; counts of its tests. */
+async function nodeTest(files, { cwd = root, spawnOptions = {}, concurrency, node = process.execPath } = {}) {
+  runs += 1;
+  const counts = join(scratch, `counts-${runs}.json`);
+  const args = ['--test', '--test-reporter', join(cwd, 'scripts/lib/node-reporter.mjs'), '--test-reporter-destination', 'stdout'];
+  if (concurrency) args.push(`--test-concurrency=${concurrency}`);
+  const { env = process.env, ...rest } = spawnOptions;
+  const code = await run(node, [...args, ...files], {
+    cwd,
+    ...rest,
+    env: { ...env, TEST_COUNTS: counts, NODE_TEST_CONTEXT: undefined },
+    timeoutMs: FILE_LIMIT_MS * (files.length > 5 ? 2 : 1),
+  });
+  const seen = existsSync(counts) ? JSON.parse(readFileSync(counts, 'utf8')) : { passed: 0, failed: 0, skipped: 0 };
+  // A run that broke off, or that reported nothing, must not look like a success.
+  if (code !== 0 && seen.failed === 0) seen.failed = 1;
+  return seen;
+}
+
+function add(a, b) {
+  return { passed: a.passed + b.passed, failed: a.failed + b.failed, skipped: a.skipped + b.skipped };
+}
+
+const nothing = { passed: 0, failed: 0, skipped: 0 };
+const outcome = (isOk) => (isOk ? { ...nothing, passed: 1 } : { ...nothing, failed: 1 });
+
+/** Files one after the other, with a line for each, as the unprivileged user. */
+async function oneByOne(files) {
+  let total = nothing;
+  for (const file of files) {
+    const started = Date.now();
+    const counts = await nodeTest([file], {
+      cwd: checkout.root,
+      spawnOptions: asUnprivileged(),
+      node: readableNode(scratch),
+    });
+    total = add(total, counts);
+    const mark = counts.failed > 0 ? '✖' : '✔';
+    process.stdout.write(`  ${mark} ${file.replace(/^build\//, '')} (${((Date.now() - started) / 1000).toFixed(1)} s)\n`);
+  }
+  return total;
+}
+
+async function script(name, ...args) {
+  return outcome((await run(process.execPath, [join(root, 'scripts', name), ...args], { cwd: root })) === 0);
+}
+
+async function simulation() {
+  const code = await run(process.execPath, [join(root, 'scripts/sim.mjs'), '--seeds', String(SIM_SEEDS)], { cwd: root });
+  return code === 0 ? { ...nothing, passed: SIM_SEEDS } : { ...nothing, failed: 1 };
+}
+
+const suites = [
+  { name: 'check', run: () => script('check.mjs') },
+  { name: 'unit', run: () => nodeTest([...testFiles('src', isUnit), ...testFiles('test', isUnit)]) },
+  { name: 'stores', run: () => nodeTest([...testFiles('src', isStore), ...testFiles('test', isStore)], { concurrency: 1 }) },
+  { name: 'postgres', run: () => oneByOne([...testFiles('src', isPostgres), ...testFiles('test', isPostgres)]) },
+  { name: 'sim', run: simulation },
+  { name: 'integration', run: () => oneByOne(testFiles('test/integration', (name) => /\.scenario\.ts$/.test(name))) },
+  { name: 'package', run: () => nodeTest([join(root, 'scripts/lib/package.test.mjs')]) },
+  { name: 'node', run: () => script('smoke-node.mjs') },
+];
+
+async function main() {
+  const only = values.only?.split(',');
+  const unknown = only?.filter((name) => !suites.some((suite) => suite.name === name)) ?? [];
+  if (unknown.length > 0) throw new Error(`unknown suite: ${unknown.join(', ')}; there are ${suites.map(({ name }) => name).join(', ')}`);
+  setup();
+  // Only now: it needs esbuild, which the setup installs.
+  const { bundle, transpile } = await import('./build.mjs');
+  await bundle();
+  rmSync(join(root, 'build'), { recursive: true, force: true });
+  await transpile();
+  checkout = readableCheckout(root);
+
+  const summary = [];
+  let total = nothing;
+  for (const suite of suites) {
+    if (only && !only.includes(suite.name)) continue;
+    process.stdout.write(`\n— ${suite.name}\n`);
+    const started = Date.now();
+    const counts = await suite.run();
+    total = add(total, counts);
+    summary.push({ name: suite.name, ...counts, seconds: (Date.now() - started) / 1000 });
+  }
+  process.stdout.write('\nsuite          passed  failed  skipped   time\n');
+  for (const { name, passed, failed, skipped, seconds } of summary) {
+    const cells = [
+      name.padEnd(12),
+      String(passed).padStart(8),
+      String(failed).padStart(7),
+      String(skipped).padStart(8),
+      `${seconds.toFixed(1)} s`.padStart(9),
+    ];
+    process.stdout.write(`${cells.join(' ')}\n`);
+  }
+  process.stdout.write(`\n${total.passed} passed, ${total.failed} failed\n`);
+  if (total.failed > 0 || total.passed === 0) process.exitCode = 1;
+}
+
+stopChildrenOnSignal(cleanUp);
+try {
+  await main();
+} catch (error) {
+  process.stderr.write(`test: ${error.message}\n`);
+  process.stdout.write('\n0 passed, 1 failed\n');
+  process.exitCode = 1;
+} finally {
+  cleanUp();
+}
