@@ -28,12 +28,12 @@ import { moveDataDirectoryAside, removeDataDirectory } from './bootstrap/data-di
 import { leaderlessMethods } from './bootstrap/replica.js';
 import { type Callbacks, createCallbacks } from './callbacks.js';
 import { type CancellableRunner, createCancellableRunner } from './cancellable.js';
-import { ConfigurationFiles } from './configuration/configuration-files.js';
 import { ControlDataReader } from './control-data/control-data.js';
 import { hasRecoveryConfiguration, isDataDirectoryEmpty, readMajorVersion, walDirectory } from './control-data/data-directory.js';
 import { readHistoryFile } from './control-data/history-file.js';
 import { Divergence } from './divergence.js';
 import { follow } from './follow.js';
+import { LocalConfiguration } from './local-configuration.js';
 import { Observer } from './observe.js';
 import { FileGuard, FilesUnavailable } from './process/file-guard.js';
 import { InstanceState } from './process/instance-state.js';
@@ -70,6 +70,8 @@ export interface LocalPostgresOptions {
   readonly environment: Readonly<Record<string, string>>;
   readonly retryTimeoutMs: () => number;
   readonly synchronousMode: () => 'off' | 'on' | 'strict';
+  /** The umask that the agent was started with, for files outside of the data directory; default: the present one. */
+  readonly umask?: number;
 }
 
 /**
@@ -100,7 +102,7 @@ export class LocalPostgres implements Postgres {
   private readonly provision: Provision;
   private readonly divergence: Divergence;
 
-  constructor(options: LocalPostgresOptions, configuration: ServerConfiguration = new ConfigurationFiles(options)) {
+  constructor(options: LocalPostgresOptions, configuration: ServerConfiguration = new LocalConfiguration(options)) {
     const { clock, random, log, environment, scope } = options;
     this.options = options;
     this.settings = options.settings;

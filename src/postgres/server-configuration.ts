@@ -30,7 +30,7 @@ export interface AppliedSettings {
   readonly isChanged: boolean;
 }
 
-/** What the life cycle needs of the configuration files; built over `settings/` in `configuration-files.ts`. */
+/** What the life cycle needs of the configuration files; `local-configuration.ts` builds it over `settings/`. */
 export interface ServerConfiguration {
   /** `postgres://host:port/database` for other members. */
   connUrl(): string;
