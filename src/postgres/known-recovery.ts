@@ -66,7 +66,11 @@ async function ask(majorVersion: number, server: RunningServer): Promise<Recover
   const rows = await server.query(`SELECT name, setting, context, sourcefile FROM pg_catalog.pg_settings WHERE name IN (${names})`);
   return new Map(
     rows.map((row) => {
-      const value = { value: row['setting'] ?? '', needsRestart: row['context'] === 'postmaster', sourceFile: row['sourcefile'] ?? undefined };
+      const value = {
+        value: row['setting'] ?? '',
+        needsRestart: row['context'] === 'postmaster',
+        sourceFile: row['sourcefile'] ?? undefined,
+      };
       return [row['name'] ?? '', value];
     }),
   );

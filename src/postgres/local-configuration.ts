@@ -10,7 +10,14 @@ import { isDataDirectoryEmpty, readMajorVersion } from './control-data/data-dire
 import { KnownRecovery } from './known-recovery.js';
 import { PLAIN_LOCALE, runTool, toolPath } from './process/tools.js';
 import type { ConnectionParameters } from './query/session.js';
-import type { AppliedSettings, PendingRestart, RemoteUser, RunningServer, ServerConfiguration, ToolConnection } from './server-configuration.js';
+import type {
+  AppliedSettings,
+  PendingRestart,
+  RemoteUser,
+  RunningServer,
+  ServerConfiguration,
+  ToolConnection,
+} from './server-configuration.js';
 import { readServerSettings, type ServerSettings } from './server-settings.js';
 import { ConfigurationFiles, type ValidityContext } from './settings/configuration-files.js';
 import { connectionParameters, credentialParameters, formatConninfo, type LocalAddresses, localAddresses } from './settings/conninfo.js';
@@ -152,7 +159,11 @@ export class LocalConfiguration implements ServerConfiguration {
     return this.reconfigure(current, isAccessChanged);
   }
 
-  async apply(settings: PostgresSettings, server: RunningServer | undefined, options: { readonly force: boolean }): Promise<AppliedSettings> {
+  async apply(
+    settings: PostgresSettings,
+    server: RunningServer | undefined,
+    options: { readonly force: boolean },
+  ): Promise<AppliedSettings> {
     this.settings = settings;
     this.files = new ConfigurationFiles(settings, this.options.log, this.umask);
     await this.readVersion();
@@ -189,7 +200,10 @@ export class LocalConfiguration implements ServerConfiguration {
     await this.files.writeRecoveryMarker(this.recovery, this.version, await this.validity());
   }
 
-  async compareRecovery(upstream: Upstream | undefined, server: RunningServer): Promise<{ readonly change: boolean; readonly restart: boolean }> {
+  async compareRecovery(
+    upstream: Upstream | undefined,
+    server: RunningServer,
+  ): Promise<{ readonly change: boolean; readonly restart: boolean }> {
     const { dataDir, pgpass, database } = this.settings;
     const ownFiles = [this.files.serverFile, join(dataDir, 'postgresql.auto.conf')];
     const known = await this.knownRecovery.read({ dataDir, ownFiles, pgpass, majorVersion: this.version }, server);
