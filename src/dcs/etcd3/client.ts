@@ -45,6 +45,8 @@ export class EtcdClient {
   #raftTerm = 0n;
   /** The highest revision that any answer has told: a cache that is behind it may be stale. */
   heardRevision = 0n;
+  /** Called when a request got no answer: what is known of the store may be stale from here on. */
+  onFailure: () => void = () => undefined;
 
   constructor(options: EtcdClientOptions) {
     this.#options = options;
@@ -251,6 +253,7 @@ export class EtcdClient {
   }
 
   #unavailable(path: string, deadline: Deadline, cause: Error | undefined): DcsUnavailable {
+    this.onFailure();
     const why = cause?.message ?? 'no time left';
     return new DcsUnavailable(`Etcd is not responding properly: ${path} within ${Math.round(deadline.totalMs)} ms: ${why}`, { cause });
   }

@@ -68,6 +68,7 @@ class Etcd3Dcs implements Dcs {
       for (const listener of [...this.#listeners]) listener(event);
     };
     this.#cache = new WatchCache({ client: this.#client, clock, random, prefix: this.#prefix, onEvent });
+    this.#client.onFailure = () => this.#cache.restart();
     this.#membersReadAt = clock.monotonic();
   }
 
