@@ -195,10 +195,12 @@ export class LocalPostgres implements Postgres {
   }
 
   async observe(options: { readonly timeoutMs: Milliseconds; readonly withSynchronousState: boolean }): Promise<PostgresObservation> {
+    const begin = this.options.clock.monotonic();
     this.joining ??= this.join();
     await this.within(options.timeoutMs / 2, this.joining);
     if (this.takingOver !== undefined) await this.within(options.timeoutMs / 4, this.takingOver);
-    return this.observer.observe(options.timeoutMs, options.withSynchronousState);
+    const left = options.timeoutMs - (this.options.clock.monotonic() - begin);
+    return this.observer.observe(Math.max(left, options.timeoutMs / 4), options.withSynchronousState);
   }
 
   subscribe(listener: (event: PostgresEvent) => void): () => void {

@@ -91,8 +91,8 @@ export class Observer {
   }
 
   private async notRunning(): Promise<Status> {
-    const { state, lifecycle } = this.parts;
-    if (isStarting(state.state)) await lifecycle.checkStartup(PROBE_LIMIT_MS);
+    const { state } = this.parts;
+    if (isStarting(state.state)) await this.checkStartup(PROBE_LIMIT_MS);
     return { kind: 'not-running' };
   }
 
@@ -131,9 +131,9 @@ export class Observer {
 
   /** Two tries within the deadline; a statement that takes too long is not repeated, since the server is alive. */
   private async status(deadline: number, withSynchronousState: boolean): Promise<Status> {
-    const { clock, state, lifecycle, log } = this.parts;
+    const { clock, state, log } = this.parts;
     if (isStarting(state.state)) {
-      await lifecycle.checkStartup(Math.max(1, Math.min(PROBE_LIMIT_MS, deadline - clock.monotonic())));
+      await this.checkStartup(Math.max(1, Math.min(PROBE_LIMIT_MS, deadline - clock.monotonic())));
       if (isStarting(state.state)) return { kind: 'unavailable', error: 'the database system is starting up' };
     }
     let failure = 'no time left';
@@ -154,6 +154,15 @@ export class Observer {
     }
     await this.noticeRejection(Math.max(1, Math.min(PROBE_LIMIT_MS, deadline - clock.monotonic())));
     return { kind: 'unavailable', error: failure };
+  }
+
+  private async checkStartup(limitMs: number): Promise<void> {
+    try {
+      await this.parts.lifecycle.checkStartup(limitMs);
+    } catch (error) {
+      // Without the disk nothing can be said of a start.
+      if (!(error instanceof FilesUnavailable)) throw error;
+    }
   }
 
   /** Crash recovery: the process lives on and rejects everybody. */

@@ -22,7 +22,6 @@ interface Member {
 
 async function member(folder: string, name: string, mode: 'off' | 'on'): Promise<Member> {
   const port = await freePort();
-  const log: string[] = [];
   const settings = postgresSettings(join(folder, name), port, {
     useUnixSocket: false,
     useUnixSocketRepl: false,
@@ -49,6 +48,11 @@ async function member(folder: string, name: string, mode: 'off' | 'on'): Promise
     basebackup: [{ checkpoint: 'fast' }, 'no-sync'],
     usePgRewind: true,
   });
+  return agent(settings, name, mode);
+}
+
+function agent(settings: PostgresSettings, name: string, mode: 'off' | 'on'): Member {
+  const log: string[] = [];
   const postgres = new LocalPostgres({
     settings,
     bootstrap: { dcs: {}, method: undefined, initdb: ['no-sync'], pgHba: [], postBootstrap: undefined, methods: {} },
@@ -129,6 +133,31 @@ test('bootstrap, clone, follow, reload, promote, rewind', { skip, timeout: 120_0
     assert.equal((await status(first)).synchronousStandbyNames, 'n2', 'a reload does not blank it');
     await first.postgres.applySettings(first.settings, { force: false });
     assert.deepEqual((await look(first)).pendingRestart, {});
+  });
+
+  await t.test('new agents take over what runs', async () => {
+    const primary = agent(first.settings, 'n1', 'on');
+    const standby = agent(second.settings, 'n2', 'off');
+    try {
+      assert.equal((await look(primary)).role, 'primary');
+      assert.equal((await status(primary)).synchronousStandbyNames, 'n2');
+      assert.deepEqual((await look(primary)).pendingRestart, {});
+      const seen = await look(standby);
+      assert.equal(seen.role, 'replica');
+      assert.equal(seen.isTakenOver, false);
+      assert.deepEqual(
+        await standby.postgres.compareRecovery(first.upstream),
+        { change: true, restart: false },
+        'its file is made ours once',
+      );
+      assert.equal(await standby.postgres.follow(first.upstream, { role: 'replica', how: 'reload' }), 'ready');
+      standby.postgres.callback('on_start');
+      assert.deepEqual(await standby.postgres.compareRecovery(first.upstream), { change: false, restart: false }, standby.log.join('\n'));
+      assert.equal((await status(standby)).replicationState, 'streaming');
+    } finally {
+      await primary.postgres.close();
+      await standby.postgres.close();
+    }
   });
 
   await t.test('failover and rewind of the old primary', async () => {

@@ -58,6 +58,8 @@ export interface LifecycleParts {
  */
 export class Lifecycle {
   private readonly parts: LifecycleParts;
+  /** There is no process yet, and that is no failure. */
+  private isSpawning = false;
 
   constructor(parts: LifecycleParts) {
     this.parts = parts;
@@ -67,17 +69,29 @@ export class Lifecycle {
     options: StartOptions,
     callback: 'on_start' | 'on_restart' | 'none' = options.quiet ? 'none' : 'on_start',
   ): Promise<StartOutcome> {
-    const { clock, log, server, state, heartbeat, cancellable } = this.parts;
+    const { clock, log, server, state, heartbeat } = this.parts;
     heartbeat.close();
     if ((await server.find()) !== undefined) {
       log.error('Cannot start PostgreSQL because one is already running.');
       state.setState('starting');
       return 'ready';
     }
-    state.setPendingCallback(callback);
-    state.role = options.role ?? (await this.parts.roleOnDisk());
-    state.setState(this.parts.isCustomBootstrap() ? 'starting after custom bootstrap' : 'starting');
     const begin = clock.monotonic();
+    this.isSpawning = true;
+    let spawned: Postmaster | StartOutcome;
+    try {
+      state.setPendingCallback(callback);
+      state.role = options.role ?? (await this.parts.roleOnDisk());
+      state.setState(this.parts.isCustomBootstrap() ? 'starting after custom bootstrap' : 'starting');
+      spawned = await this.spawn(options);
+    } finally {
+      this.isSpawning = false;
+    }
+    return typeof spawned === 'string' ? spawned : this.waitUntilReady(spawned, begin, options.timeoutMs);
+  }
+
+  private async spawn(options: StartOptions): Promise<Postmaster | StartOutcome> {
+    const { log, server, state, cancellable } = this.parts;
     if (await wasRewindInterrupted(this.parts.settings().dataDir)) {
       log.error('Start refused: a rewind of this data directory broke off half-way, it has to be rebuilt');
       state.setState('start failed');
@@ -90,9 +104,7 @@ export class Lifecycle {
       log.info('PostgreSQL start cancelled.');
       return 'failed';
     }
-    const postmaster = await server.spawn(argv, this.parts.environment);
-    if (postmaster === undefined) return 'failed';
-    return this.waitUntilReady(postmaster, begin, options.timeoutMs);
+    return (await server.spawn(argv, this.parts.environment)) ?? 'failed';
   }
 
   async stop(options: StopOptions, isRestart = false): Promise<boolean> {
@@ -179,16 +191,17 @@ export class Lifecycle {
    */
   async checkStartup(probeTimeoutMs?: number): Promise<boolean> {
     const { state, server, log } = this.parts;
+    if (this.isSpawning) return false;
     const readiness = await this.probe(probeTimeoutMs);
-    if (!isStarting(state.state) || readiness === 'rejecting') return false;
-    if (readiness === 'no-response') {
-      if (server.current() !== undefined || (await server.find()) !== undefined || !isStarting(state.state)) return false;
+    const isRunning = (await server.find()) !== undefined;
+    if (this.isSpawning || !isStarting(state.state)) return false;
+    // What accepts connections without a process of ours is somebody else on our port.
+    if (!isRunning) {
       state.setState('start failed');
       await this.saveFiles();
       return true;
     }
-    // Something accepts connections, but it is not our server while ours has no process.
-    if ((await server.find()) === undefined || !isStarting(state.state)) return false;
+    if (readiness !== 'accepting') return false;
     state.setState('running');
     const callback = state.takePendingCallback();
     if (callback !== undefined) this.fire(callback);
