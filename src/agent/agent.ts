@@ -3,6 +3,7 @@ import type { Lsn } from '../base/lsn.js';
 import { deepEqualByText } from '../base/python-values.js';
 import { parseGlobalConfig } from '../cluster/dynamic-config.js';
 import { parseScheduledAt } from '../cluster/failover-request.js';
+import { clusterTimeline } from '../cluster/history.js';
 import { apiUrlOf } from '../cluster/member.js';
 import { type ClusterView, memberNamed } from '../cluster/view.js';
 import { decide } from '../ha/decide.js';
@@ -463,6 +464,7 @@ export class Agent {
       leaseEnd: () => this.lock.leaseEnd,
       dropLease: () => this.lock.drop(),
       holdsLock: () => this.lock.isHeld,
+      nextTimeline: () => clusterTimeline(state.view?.history) + 1,
       releaseLock: (lastLsn) => this.releaseLock(lastLsn),
       hasSuccessorWith: (target) => this.hasSuccessorWith(target),
       freshUpstream: async () => {

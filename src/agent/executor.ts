@@ -44,7 +44,7 @@ export async function execute(action: Action, o: Observation, parts: ExecutorPar
   const timeoutMs = o.config.retryTimeoutMs;
   switch (action.kind) {
     case 'renew-lock': {
-      const outcome = await lock.renew(state.view?.leader);
+      const outcome = await lock.renew(state.view?.leader, state.viewAt);
       if (outcome === 'renewed' && action.withStatus && o.cluster.kind === 'known') await publisher.status({ ...o, cluster: o.cluster });
       return { facts: { lock: outcome } };
     }

@@ -40,6 +40,7 @@ export class LockKeeper {
   private cancelTimer: (() => void) | undefined;
   private cancelExpiry: (() => void) | undefined;
   private cycleEndedAt = 0;
+  private releasedAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: LockKeeperOptions) {
     this.o = options;
@@ -75,14 +76,19 @@ export class LockKeeper {
     });
   }
 
-  /** @param leader of the view that the caller judged. @throws DcsUnavailable */
-  renew(leader: Leader | undefined): Promise<'renewed' | 'lost'> {
-    return this.exclusively(() => this.renewNow(leader));
+  /**
+   * @param leader of the view that the caller judged, read at `viewAt`. A view from before the last release is void: the
+   * key was given away since, and renewing would take it back.
+   * @throws DcsUnavailable
+   */
+  renew(leader: Leader | undefined, viewAt: number): Promise<'renewed' | 'lost'> {
+    return this.exclusively(async () => (viewAt <= this.releasedAt ? 'lost' : this.renewNow(leader)));
   }
 
   /** Deletes the key if it is ours. The lease ends first: from then on nobody is told that this member leads. */
   release(leader: Leader | undefined): Promise<boolean> {
     this.drop();
+    this.releasedAt = this.o.clock.monotonic();
     return this.exclusively(async () => {
       try {
         return await this.o.dcs.releaseLeaderLock(leader, { timeoutMs: this.o.timings().retryTimeoutMs });
@@ -90,6 +96,8 @@ export class LockKeeper {
         if (!(error instanceof DcsUnavailable)) throw error;
         this.o.log.warning(`leader key not released: ${error.message}`);
         return false;
+      } finally {
+        this.releasedAt = this.o.clock.monotonic();
       }
     });
   }

@@ -99,7 +99,8 @@ function absorb(memory: Memory, o: Observation, known: KnownObservation | undefi
   else if (next.wasPaused) next = { ...next, wasPaused: false, rewind: INITIAL_MEMORY.rewind };
   if (known?.cluster.view.leader !== undefined && next.raceBackoffStartedAt !== undefined)
     next = { ...next, raceBackoffStartedAt: undefined };
-  if (isPrimary(o) && o.firstCheckpoint === 'done' && next.rewind !== 'check' && next.rewind !== 'need' && next.rewind !== 'checkpoint') {
+  // A primary with the lock is what others compare themselves with: whatever was to be checked here is void.
+  if (known !== undefined && hasLock(known) && isPrimary(o) && o.firstCheckpoint === 'done' && next.rewind !== 'checkpoint') {
     next = { ...next, rewind: 'checkpoint' };
   }
   const lsn = ownLsn(o);

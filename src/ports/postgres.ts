@@ -234,8 +234,12 @@ export interface Postgres {
 
   /** Runs `pre_promote`; true when it exits 0 or is not configured. */
   runPrePromote(): Promise<boolean>;
-  /** `pg_ctl promote`, then waits at most `timeoutMs` for pg_control to say so. `requested`: accepted, not yet confirmed. */
-  promote(options: { readonly timeoutMs: Milliseconds }): Promise<'promoted' | 'requested' | 'failed'>;
+  /**
+   * `pg_ctl promote`, then waits at most `timeoutMs` for pg_control to say so. `requested`: accepted, not yet confirmed.
+   * The new timeline must not be below `leastTimeline`: a number that another member already used for a history that this
+   * server never saw would make two different histories look like one.
+   */
+  promote(options: { readonly timeoutMs: Milliseconds; readonly leastTimeline: number }): Promise<'promoted' | 'requested' | 'failed'>;
 
   /** Writes the recovery settings for `upstream` (undefined: archive only) and applies them. */
   follow(upstream: Upstream | undefined, options: FollowOptions): Promise<StartOutcome>;

@@ -39,8 +39,8 @@ export class Life {
   /** Does `action` as soon as the process runs; never when it has crashed. */
   deliver(action: () => void): void {
     if (!this.isAlive) return;
-    if (!this.isFrozen) return action();
-    this.scheduler.after(this.frozenUntil - this.scheduler.now, () => this.deliver(action));
+    if (this.isFrozen) this.scheduler.after(this.frozenUntil - this.scheduler.now, () => this.deliver(action));
+    else action();
   }
 
   /** The result of something outside, for the process: late when frozen, never after a crash. */

@@ -1,7 +1,7 @@
 import { Agent } from '../agent/agent.js';
 import type { AgentConfiguration } from '../agent/environment.js';
 import { isJsonObject, parseJson, stringifyJson } from '../base/json.js';
-import { LSN_ZERO, type Lsn } from '../base/lsn.js';
+import { LSN_ZERO, type Lsn, maxLsn } from '../base/lsn.js';
 import type { Timings } from '../cluster/dynamic-config.js';
 import { traitsOf } from '../cluster/tags.js';
 import { MemoryDcs } from '../dcs/memory/memory-dcs.js';
@@ -153,7 +153,7 @@ export class SimMember {
       const { status } = snapshot.postgres;
       if (status.kind !== 'known') return { kind: 'unreachable', error: 'no wal position' };
       const { isInRecovery, receiveLsn, replayLsn } = status.value;
-      const lsn = isInRecovery ? (receiveLsn > replayLsn ? receiveLsn : replayLsn) : LSN_ZERO;
+      const lsn = isInRecovery ? maxLsn(receiveLsn, replayLsn) : LSN_ZERO;
       const text = stringifyJson({ isInRecovery, lsn, timeline: snapshot.timeline ?? 0, tags: snapshot.tags });
       const document = parseJson(text);
       if (!isJsonObject(document)) return { kind: 'unreachable', error: 'not JSON' };

@@ -240,9 +240,9 @@ export class SimPostgres implements Postgres {
     return true;
   }
 
-  async promote(): Promise<'promoted' | 'requested' | 'failed'> {
+  async promote(options: { readonly leastTimeline: number }): Promise<'promoted' | 'requested' | 'failed'> {
     if (this.isCancelled) return 'failed';
-    const isPromoted = await this.o.server.promote();
+    const isPromoted = await this.o.server.promote(options.leastTimeline);
     if (!isPromoted) return 'failed';
     this.role = 'primary';
     return 'promoted';

@@ -153,13 +153,13 @@ export class SimServer {
   }
 
   /** Ends recovery on a new timeline. @returns false when the server is not a running standby. */
-  async promote(): Promise<boolean> {
+  async promote(leastTimeline: number): Promise<boolean> {
     if (!this.isRunning || this.isStarting || this.isStopping || !this.isInRecovery) return false;
     const run = this.run;
     await this.scheduler.sleep(this.random.between(20, 300));
     if (this.run !== run || !this.isRunning || this.isStopping) return false;
     this.history = [...this.history, { timeline: this.timeline, lsn: this.lsn, reason: 'no recovery target specified' }];
-    this.timeline += 1;
+    this.timeline = Math.max(this.timeline + 1, leastTimeline);
     this.wal.push({ id: -1_000_000 - this.timeline, timeline: this.timeline, kind: 'end-of-recovery' });
     this.isInRecovery = false;
     this.hasStandbySignal = false;

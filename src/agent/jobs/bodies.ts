@@ -53,7 +53,7 @@ async function promote(s: JobServices, control: JobControl): Promise<JobEnd> {
   // The premise is checked again at the last moment: without a valid lease another member may be promoted already.
   control.closePrePromote();
   s.resetFirstCheckpoint();
-  const outcome = await s.postgres.promote({ timeoutMs: s.config().loopWaitMs });
+  const outcome = await s.postgres.promote({ timeoutMs: s.config().loopWaitMs, leastTimeline: s.nextTimeline() });
   return { kind: 'promote', outcome };
 }
 

@@ -29,6 +29,8 @@ export interface JobServices {
   /** Waits until the store shows another leader than this member, at most so long. */
   awaitOtherLeader(timeoutMs: number): Promise<void>;
   holdsLock(): boolean;
+  /** The first timeline that nobody in the cluster can have used. */
+  nextTimeline(): number;
   /** This server has a new timeline whose first checkpoint is due. */
   resetFirstCheckpoint(): void;
 }
