@@ -61,6 +61,8 @@ export class Agent {
   private isReloadWanted = false;
   private wakesOnMembers = false;
   private isNameChecked = false;
+  /** How the reading at start ended, for the first cycle. */
+  private firstLoad: boolean | undefined;
   private cycle: Promise<unknown> = Promise.resolve();
   private appliedConfig: Readonly<Record<string, unknown>> | undefined;
   private lastRoleClass: string | undefined;
@@ -201,7 +203,8 @@ export class Agent {
       this.isReloadWanted = false;
       await this.ports.configuration.reloadLocal();
     }
-    const [isLoaded] = await Promise.all([this.tryLoad(), this.lookAtServer()]);
+    const [isLoaded] = await Promise.all([this.firstLoad ?? this.tryLoad(), this.lookAtServer()]);
+    this.firstLoad = undefined;
     if (isLoaded && !this.isNameChecked) {
       if (await this.hasLivingNamesake()) {
         const message = `Can't start; there is already a node named '${this.ports.configuration.name}' running`;
@@ -287,9 +290,9 @@ export class Agent {
   }
 
   /** Reads the view into the state, with the configuration that it carries. @throws DcsUnavailable */
-  private async load(): Promise<void> {
+  private async load(timeoutMs = this.state.config.retryTimeoutMs): Promise<void> {
     const { clock, dcs, configuration } = this.ports;
-    const view = await dcs.load({ timeoutMs: this.state.config.retryTimeoutMs });
+    const view = await dcs.load({ timeoutMs });
     this.state.view = view;
     this.state.viewAt = clock.monotonic();
     this.state.dcsLastSeen = Math.floor(clock.wall() / 1000);
@@ -299,9 +302,9 @@ export class Agent {
     this.adoptConfig(view);
   }
 
-  private async tryLoad(): Promise<boolean> {
+  private async tryLoad(timeoutMs?: Milliseconds): Promise<boolean> {
     try {
-      await this.load();
+      await this.load(timeoutMs);
       return true;
     } catch (error) {
       if (!(error instanceof DcsUnavailable)) throw error;
@@ -395,9 +398,11 @@ export class Agent {
   private async awaitStore(): Promise<void> {
     const { clock, log } = this.ports;
     const until = clock.monotonic() + this.state.config.retryTimeoutMs;
-    while (!this.isStopping && !(await this.tryLoad()) && clock.monotonic() < until) {
+    for (let left = until - clock.monotonic(); left > 0 && !this.isStopping; left = until - clock.monotonic()) {
+      this.firstLoad = await this.tryLoad(milliseconds(left));
+      if (this.firstLoad) return;
       log.info('Can not get cluster from dcs');
-      await clock.sleep(START_RETRY_MS);
+      await clock.sleep(Math.min(START_RETRY_MS, until - clock.monotonic()));
     }
   }
 

@@ -1,6 +1,8 @@
 import { assertNever } from '../base/assert.js';
 import { seconds } from '../base/duration.js';
+import { formatIsoTime } from '../base/iso-time.js';
 import { stringifyJson } from '../base/json.js';
+import { historyLines } from '../ha/timeline-history.js';
 import { type HistoryLine, historyDocument } from '../cluster/history.js';
 import type { Action } from '../ha/decision.js';
 import type { Facts, KnownObservation, Observation } from '../ha/observation.js';
@@ -221,18 +223,13 @@ async function writeHistory(lines: readonly HistoryLine[], o: Observation, { dcs
   await dcs.writeHistory(stringifyJson(historyDocument(lines)), { timeoutMs: o.config.retryTimeoutMs });
 }
 
-/** `/history` from the local history files; time and member of old lines are carried over from the key (ha.md §9.2). */
+/** `/history` from the local history files (ha.md §9.2). */
 async function updateHistory(timeline: number, o: Observation, ports: AgentPorts): Promise<void> {
   if (timeline <= 1) return writeHistory([], o, ports);
   const local = await ports.postgres.timelineHistory(timeline);
-  if (local.length === 0) return;
   const known = o.cluster.kind === 'known' ? (o.cluster.view.history?.lines ?? []) : [];
-  const limit = o.config.maxTimelinesHistory;
-  const kept = limit > 0 ? local.slice(-limit) : local;
-  const lines = kept.map((line) =>
-    line.member !== undefined ? line : (known.find((k) => k.timeline === line.timeline && k.lsn === line.lsn) ?? line),
-  );
-  await writeHistory(lines, o, ports);
+  const lines = historyLines({ local, known, timeline, limit: o.config.maxTimelinesHistory, me: o.me, now: formatIsoTime(o.wallNow) });
+  if (lines.length > 0) await writeHistory(lines, o, ports);
 }
 
 /** Time-out of looking at the server in a cycle: a slow server must not cost the lease. */

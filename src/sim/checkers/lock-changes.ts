@@ -3,6 +3,7 @@ import type { World } from '../world.js';
 /** The leader key is created only when absent, changed or deleted only by its owner or by the end of its lease. */
 export function watchLockChanges(world: World): void {
   world.store.watch(({ path, before, after, writer }) => {
+    if (path.endsWith('/sim/history')) world.trace(`history by ${writer?.split('/').at(-1)}: ${after}`);
     if (!path.endsWith('/sim/leader')) return;
     const name = writer?.split('/').at(-1);
     world.trace(`lock: ${before ?? 'nobody'} -> ${after ?? 'nobody'} by ${name ?? 'the end of the lease'}`);
