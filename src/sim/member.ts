@@ -7,21 +7,12 @@ import { traitsOf } from '../cluster/tags.js';
 import { MemoryDcs } from '../dcs/memory/memory-dcs.js';
 import type { Log } from '../ports/log.js';
 import type { PeerStatus, Peers } from '../ports/peers.js';
-import type { Watchdog } from '../ports/watchdog.js';
+import { noWatchdog } from '../watchdog/none.js';
 import { guardPort, Life } from './life.js';
 import { SimPostgres } from './postgres.js';
 import { SimServer } from './server.js';
 import type { World } from './world.js';
 
-/** No watchdog is configured: it is never in the way. */
-const NO_WATCHDOG: Watchdog = {
-  isRunning: true,
-  isHealthy: () => true,
-  activate: () => true,
-  keepAlive: () => undefined,
-  disable: () => undefined,
-  configure: () => undefined,
-};
 
 /** One member: a server that lasts, and agents that come and go. */
 export class SimMember {
@@ -78,7 +69,7 @@ export class SimMember {
       dcs: guardPort(dcs, life),
       postgres: guardPort(postgres, life),
       peers: guardPort(this.peers(), life),
-      watchdog: NO_WATCHDOG,
+      watchdog: noWatchdog,
       configuration: this.configuration(),
     };
     const agent = new Agent(ports, await postgres.observe());
