@@ -2,7 +2,8 @@
 const table = {
   base: [],
   cluster: ['base'],
-  ha: ['base', 'cluster'],
+  // Of ports, the types only: see ha-takes-types-only.
+  ha: ['base', 'cluster', 'ports'],
   ports: ['base', 'cluster'],
   agent: ['base', 'cluster', 'ha', 'ports'],
   dcs: ['base', 'cluster', 'ports', 'dcs'],
@@ -31,6 +32,13 @@ const folders = Object.entries(table).map(([folder, allowed]) => ({
 module.exports = {
   forbidden: [
     ...folders,
+    {
+      name: 'ha-takes-types-only',
+      comment: 'the core speaks of what the ports report, and runs none of their code',
+      severity: 'error',
+      from: { path: '^src/ha/', pathNot: test },
+      to: { path: '^src/ports/', dependencyTypesNot: ['type-only'] },
+    },
     {
       name: 'stores-apart',
       comment: 'a store may use dcs/shared, never another store',

@@ -22,7 +22,7 @@ function tool(name, args) {
       output += data;
     });
     child.on('error', (error) => resolve({ isOk: false, output: error.message }));
-    child.on('exit', (code) => resolve({ isOk: code === 0, output }));
+    child.on('exit', (code) => resolve({ isOk: code === 0 && !output.includes('(0 modules'), output }));
   });
 }
 

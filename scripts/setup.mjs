@@ -3,7 +3,7 @@
 // Usage: node scripts/setup.mjs [--bench]   (--bench: also Debian's Python Patroni, to compare with)
 
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, lstatSync, readdirSync, readFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -100,14 +100,21 @@ function installServers(missing) {
   installDebian(packages);
 }
 
+function installNpmPackages() {
+  // `npm ci` would empty the folder that the link leads to, under the hands of whoever else uses it.
+  if (lstatSync(join(root, 'node_modules'), { throwIfNoEntry: false })?.isSymbolicLink()) {
+    process.stdout.write('setup: node_modules is a link and not what package-lock.json names; left alone\n');
+    return;
+  }
+  process.stdout.write('setup: will install the npm packages of package-lock.json (npm ci)\n');
+  run('npm', ['ci', '--no-audit', '--no-fund']);
+}
+
 /** Installs what is missing. @throws Error with what to do by hand where it may not or cannot. */
 export function setup({ bench = false } = {}) {
   const missing = [...needs, ...(bench ? benchNeeds : [])].filter(({ isThere }) => !isThere());
   if (missing.length > 0) installServers(missing);
-  if (!hasNpmPackages()) {
-    process.stdout.write('setup: will install the npm packages of package-lock.json (npm ci)\n');
-    run('npm', ['ci', '--no-audit', '--no-fund']);
-  }
+  if (!hasNpmPackages()) installNpmPackages();
   if (missing.length === 0) process.stdout.write('setup: everything needed is installed\n');
 }
 

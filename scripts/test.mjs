@@ -42,6 +42,9 @@ const isUnit = (name) => /(^|\/)[^/.]+\.test\.ts$/.test(name);
 const isStore = (name) => /\.(etcd|consul|zookeeper)\.test\.ts$/.test(name);
 const isPostgres = (name) => /\.pg\.test\.ts$/.test(name);
 
+// Suites that start what `npm run build` makes.
+const BUNDLED = new Set(['integration', 'package', 'node']);
+
 let runs = 0;
 
 /** One `node --test` over the files; counts of its tests. */
@@ -114,13 +117,23 @@ async function main() {
   setup();
   // Only now: it needs esbuild, which the setup installs.
   const { bundle, transpile } = await import('./build.mjs');
-  await bundle();
+  const needsBundle = !only || only.some((name) => BUNDLED.has(name));
+  const isBundled =
+    !needsBundle ||
+    (await bundle().then(
+      () => true,
+      (error) => process.stdout.write(`build failed: ${error.message}\n`) && false,
+    ));
   rmSync(join(root, 'build'), { recursive: true, force: true });
   await transpile();
   checkout = readableCheckout(root);
 
   const summary = [];
   let total = nothing;
+  if (!isBundled) {
+    total = outcome(false);
+    summary.push({ name: 'build', ...total, seconds: 0 });
+  }
   for (const suite of suites) {
     if (only && !only.includes(suite.name)) continue;
     process.stdout.write(`\n— ${suite.name}\n`);
