@@ -1,0 +1,47 @@
+import assert from 'node:assert/strict';
+import { scenario } from './harness/scenario.js';
+import { waitFor } from './harness/wait.js';
+
+const quick = { ttl: 20, loop_wait: 3, retry_timeout: 4 };
+
+scenario('etcd stopped: the primary gives up writes; started: the cluster heals', { dynamic: quick }, async ({ cluster }) => {
+  const leader = await cluster.leader();
+  await cluster.etcd.stop();
+  await waitFor(
+    'nobody is primary',
+    async () => !(await isAnyPrimary(cluster.members.map((each) => () => each.isHealthy('/primary')))),
+    40_000,
+  );
+  await waitFor(
+    'its PostgreSQL is read-only',
+    async () => {
+      const { rows } = await cluster.sql(leader, 'SELECT pg_is_in_recovery() AS r');
+      return rows[0]?.['r'] === true;
+    },
+    40_000,
+  );
+  await cluster.etcd.start();
+  await cluster.leader();
+  await cluster.untilHealthy();
+});
+
+scenario('etcd frozen: the primary gives up within the lease; thawed: the cluster heals', { dynamic: quick }, async ({ cluster }) => {
+  const leader = await cluster.leader();
+  const frozenAt = performance.now();
+  cluster.etcd.freeze();
+  await waitFor(
+    'its PostgreSQL is read-only',
+    async () => {
+      const { rows } = await cluster.sql(leader, 'SELECT pg_is_in_recovery() AS r');
+      return rows[0]?.['r'] === true;
+    },
+    40_000,
+  );
+  assert.ok(performance.now() - frozenAt < 30_000);
+  cluster.etcd.thaw();
+  await cluster.untilHealthy();
+});
+
+async function isAnyPrimary(asks: readonly (() => Promise<boolean>)[]): Promise<boolean> {
+  return (await Promise.all(asks.map((ask) => ask().catch(() => false)))).includes(true);
+}

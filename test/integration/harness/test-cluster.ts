@@ -1,0 +1,236 @@
+import { execFile } from 'node:child_process';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { killAllRunning } from './managed-process.js';
+import { type AgentKind, Member } from './member.js';
+import { memberConfiguration } from './member-configuration.js';
+import { httpCall, httpGet, type RestReply } from './rest.js';
+import { EtcdServer, HaproxyServer } from './servers.js';
+import { asUnprivileged, giveToUnprivileged } from './unprivileged.js';
+import { freePorts, waitFor } from './wait.js';
+import { connect, Writer } from './writer.js';
+
+/** The checkout: this file is built to build/test/integration/harness/. */
+const checkout = fileURLToPath(new URL('../../../../', import.meta.url));
+
+export interface ClusterOptions {
+  readonly kind?: AgentKind;
+  /** Kind of single members, by number, for mixed clusters. */
+  readonly kinds?: readonly AgentKind[];
+  readonly members?: number;
+  readonly haproxy?: boolean | { readonly port?: number; readonly statsPort?: number; readonly checkMs?: number };
+  /** Over the defaults of bootstrap.dcs. */
+  readonly dynamic?: Readonly<Record<string, unknown>>;
+  /** Over the defaults of the section `postgresql` of each member. */
+  readonly postgresql?: Readonly<Record<string, unknown>>;
+  /** First ports of members instead of free ones (the demo shows Patroni's). */
+  readonly ports?: { readonly postgres: number; readonly rest: number };
+}
+
+export interface ListedMember {
+  readonly Member: string;
+  readonly Role: string;
+  readonly State: string;
+  readonly TL?: number;
+  readonly 'Lag in MB'?: number | string;
+  readonly 'Pending restart'?: string;
+}
+
+/** Which implementation the scenarios run: `AGENT=python` to compare with Debian's. */
+export const defaultKind: AgentKind = process.env['AGENT'] === 'python' ? 'python' : 'ours';
+
+/** Real etcd, members and, if wanted, HAProxy in a folder of their own on loopback. `stop` removes it all. */
+export class TestCluster {
+  readonly folder: string;
+  readonly kind: AgentKind;
+  readonly etcd: EtcdServer;
+  readonly members: readonly Member[];
+  #haproxy: HaproxyServer | undefined;
+  readonly #writers: Writer[] = [];
+
+  private constructor(folder: string, kind: AgentKind, etcd: EtcdServer, members: readonly Member[]) {
+    this.folder = folder;
+    this.kind = kind;
+    this.etcd = etcd;
+    this.members = members;
+  }
+
+  /** Starts etcd and, unless told otherwise, three members, and waits until all are healthy. */
+  static async start(options: ClusterOptions = {}): Promise<TestCluster> {
+    const cluster = await TestCluster.prepare(options);
+    try {
+      for (const member of cluster.members) member.startAgent();
+      await cluster.untilHealthy();
+      if (options.haproxy) await cluster.startHaproxy(options.haproxy === true ? {} : options.haproxy);
+      return cluster;
+    } catch (error) {
+      await cluster.stop({ hasFailed: true });
+      throw error;
+    }
+  }
+
+  /** Starts etcd and writes the members' configuration; starts no member. */
+  static async prepare(options: ClusterOptions = {}): Promise<TestCluster> {
+    const kind = options.kind ?? defaultKind;
+    const count = options.members ?? 3;
+    const folder = mkdtempSync(join(tmpdir(), 'patroni-cluster-'));
+    mkdirSync(join(folder, 'data'));
+    for (const path of [folder, join(folder, 'data')]) {
+      chmodSync(path, 0o755);
+      giveToUnprivileged(path);
+    }
+    const etcd = await EtcdServer.start(folder);
+    const free = await freePorts(count * 2);
+    const members = Array.from({ length: count }, (_, index) => {
+      const name = `postgresql${index}`;
+      const port = options.ports ? options.ports.postgres + index : (free[index * 2] ?? 0);
+      const restPort = options.ports ? options.ports.rest + index : (free[index * 2 + 1] ?? 0);
+      const own = { name, port, restPort, folder, etcdPort: etcd.clientPort };
+      const configuration = memberConfiguration(own, { dynamic: options.dynamic ?? {}, postgresql: options.postgresql ?? {} });
+      return new Member({ kind: options.kinds?.[index] ?? kind, checkout, folder, name, port, restPort, configuration });
+    });
+    return new TestCluster(folder, kind, etcd, members);
+  }
+
+  async startHaproxy(
+    options: { readonly port?: number; readonly statsPort?: number; readonly checkMs?: number } = {},
+  ): Promise<HaproxyServer> {
+    this.#haproxy = await HaproxyServer.start(this.folder, this.members, options);
+    return this.#haproxy;
+  }
+
+  get haproxy(): HaproxyServer {
+    if (this.#haproxy === undefined) throw new Error('this cluster has no HAProxy');
+    return this.#haproxy;
+  }
+
+  member(name: string): Member {
+    const found = this.members.find((each) => each.name === name);
+    if (found === undefined) throw new Error(`no member ${name}`);
+    return found;
+  }
+
+  /** The member whose agent says that it is the primary with the lock; waits for one. */
+  leader(limitMs = 60_000): Promise<Member> {
+    return waitFor(
+      'a leader',
+      async () => {
+        const answers = await Promise.all(this.members.map((each) => each.isHealthy('/primary').catch(() => false)));
+        return this.members[answers.indexOf(true)];
+      },
+      limitMs,
+    );
+  }
+
+  async replicas(): Promise<Member[]> {
+    const leader = await this.leader();
+    return this.members.filter((each) => each !== leader);
+  }
+
+  /** One primary, and every other running member a streaming replica on its timeline. */
+  async untilHealthy(limitMs = 90_000): Promise<void> {
+    await waitFor('all members healthy', () => this.isHealthy(), limitMs);
+  }
+
+  async isHealthy(): Promise<boolean> {
+    const running = this.members.filter((each) => each.agent.isRunning);
+    const leader = await this.leader(0);
+    const timeline = (await leader.status()).timeline;
+    const states = await Promise.all(
+      running
+        .filter((each) => each !== leader)
+        .map(async (each) => ({ status: await each.status(), isReplica: await each.isHealthy('/replica') })),
+    );
+    if (!states.every(({ status, isReplica }) => isReplica && status.state === 'running' && status.timeline === timeline)) return false;
+    const { rows } = await this.sql(leader, 'SELECT count(*)::int AS n FROM pg_stat_replication WHERE application_name LIKE $1', [
+      'postgresql%',
+    ]);
+    return Number(rows[0]?.['n']) >= running.length - 1;
+  }
+
+  async sql(member: Member, text: string, values: unknown[] = []): Promise<{ readonly rows: Record<string, unknown>[] }> {
+    const client = await connect(member.port, 5_000);
+    try {
+      return await client.query<Record<string, unknown>>(text, values);
+    } finally {
+      await client.end().catch(() => undefined);
+    }
+  }
+
+  rest(member: Member, method: string, path: string, body?: unknown, limitMs = 70_000): Promise<RestReply> {
+    return httpCall(member.restPort, method, path, body, limitMs);
+  }
+
+  /** Runs patronictl with the configuration of the first member. An exit code other than 0 is returned, not thrown. */
+  patronictl(...args: string[]): Promise<{ readonly code: number; readonly stdout: string; readonly stderr: string }> {
+    const config = this.members[0]?.configFile ?? '';
+    const [command, first] = this.kind === 'python' ? ['/usr/bin/patronictl', []] : [process.execPath, [join(checkout, 'bin/patronictl')]];
+    const run = asUnprivileged({ ...process.env, LC_ALL: 'C.UTF-8' });
+    return new Promise((resolve) => {
+      execFile(
+        command as string,
+        [...(first as string[]), '-c', config, ...args],
+        { ...run, cwd: this.folder, timeout: 60_000 },
+        (error, stdout, stderr) => {
+          const code = error === null ? 0 : typeof error.code === 'number' ? error.code : 1;
+          resolve({ code, stdout, stderr });
+        },
+      );
+    });
+  }
+
+  /** `patronictl list` as data. */
+  async list(): Promise<ListedMember[]> {
+    const { code, stdout, stderr } = await this.patronictl('list', '-f', 'json');
+    if (code !== 0) throw new Error(`patronictl list: ${stderr}`);
+    return JSON.parse(stdout) as ListedMember[];
+  }
+
+  /** A writer that knows all members, or goes through HAProxy. Stopped with the cluster. */
+  async startWriter(options: { readonly throughHaproxy?: boolean; readonly everyMs?: number } = {}): Promise<Writer> {
+    const ports = options.throughHaproxy ? [this.haproxy.port] : this.members.map((each) => each.port);
+    const writer = new Writer(ports, options);
+    this.#writers.push(writer);
+    await writer.start();
+    return writer;
+  }
+
+  /** The ends of all logs, for a failure. */
+  logs(lines = 25): string {
+    const parts = this.members.map((each) => (existsAgent(each) ? `=== ${each.name}\n${each.agent.tail(lines)}` : ''));
+    return [`=== etcd\n${this.etcd.log?.tail(5) ?? ''}`, ...parts].join('\n');
+  }
+
+  /** Stops everything. After a failure the folder with logs and data stays, and the ends of the logs are printed. */
+  async stop({ hasFailed = false }: { readonly hasFailed?: boolean } = {}): Promise<void> {
+    if (hasFailed) process.stderr.write(`${this.logs()}\nlogs are kept in ${this.folder}\n`);
+    await Promise.all(this.#writers.map((each) => each.stop()));
+    this.etcd.thaw();
+    await Promise.allSettled(this.members.map((each) => each.remove()));
+    await this.#haproxy?.stop();
+    await this.etcd.stop();
+    if (!hasFailed) rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  /** For an exit by signal: no waiting. */
+  killEverything(): void {
+    for (const each of this.members) each.kill();
+    killAllRunning();
+    rmSync(this.folder, { recursive: true, force: true, maxRetries: 3 });
+  }
+
+  /** Whether the cluster answers /cluster at all: the API works without a leader too. */
+  async restIsUp(member: Member): Promise<boolean> {
+    return (await httpGet(member.restPort, '/liveness')).status === 200;
+  }
+}
+
+function existsAgent(member: Member): boolean {
+  try {
+    return member.agent.pid > 0;
+  } catch {
+    return false;
+  }
+}
