@@ -1,12 +1,12 @@
+import { parseCommandLine } from './config/command-line.js';
+import { readDynamicCache } from './config/dynamic-cache.js';
+import { effectiveSettings } from './config/effective.js';
 import { ConfigError } from './config/errors.js';
 import { LocalConfiguration } from './config/local.js';
-import { effectiveSettings } from './config/effective.js';
-import { readDynamicCache } from './config/dynamic-cache.js';
-import { createLog } from './platform/node-log.js';
-import { nodeClock } from './platform/node-clock.js';
-import { nodeRandom } from './platform/node-random.js';
-import { parseCommandLine } from './config/command-line.js';
 import { MemberDaemon } from './member-daemon.js';
+import { nodeClock } from './platform/node-clock.js';
+import { createLog } from './platform/node-log.js';
+import { nodeRandom } from './platform/node-random.js';
 
 /** Exit code for whatever keeps the daemon from starting, as Patroni's (configuration.md §4.7). */
 const CANNOT_START = 1;

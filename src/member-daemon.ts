@@ -9,8 +9,8 @@ import { type CachedDynamicConfig, writeDynamicCache } from './config/dynamic-ca
 import { effectiveSettings } from './config/effective.js';
 import { ConfigError } from './config/errors.js';
 import type { LocalConfiguration } from './config/local.js';
-import type { NodeLog } from './platform/node-log.js';
 import { httpPeers } from './platform/http-peers.js';
+import type { NodeLog } from './platform/node-log.js';
 import type { Clock } from './ports/clock.js';
 import type { Dcs } from './ports/dcs.js';
 import type { Random } from './ports/random.js';
@@ -66,7 +66,9 @@ export class MemberDaemon implements AgentConfiguration {
       clock: parts.clock,
       random: parts.random,
       log: parts.log.named('patroni.postgresql'),
-      environment: Object.fromEntries(Object.entries(parts.environment).filter((entry): entry is [string, string] => entry[1] !== undefined)),
+      environment: Object.fromEntries(
+        Object.entries(parts.environment).filter((entry): entry is [string, string] => entry[1] !== undefined),
+      ),
       retryTimeoutMs: () => this.timings.retryTimeoutMs,
       synchronousMode: () => synchronousMode(this.dynamic),
     });

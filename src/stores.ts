@@ -17,7 +17,11 @@ export interface StoreParts {
  * The store that the settings name; its client is loaded only now.
  * @throws ConfigError for a store without back end.
  */
-export async function loadStore({ dcs, scope, name, namespace }: MemberSettings, parts: StoreParts, isReadOnlyClient = false): Promise<Dcs> {
+export async function loadStore(
+  { dcs, scope, name, namespace }: MemberSettings,
+  parts: StoreParts,
+  isReadOnlyClient = false,
+): Promise<Dcs> {
   if (dcs.kind !== 'etcd3') {
     throw new ConfigError([{ path: dcs.kind, message: 'this store is not supported yet; supported: etcd3', value: undefined }]);
   }

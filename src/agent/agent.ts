@@ -369,7 +369,8 @@ export class Agent {
       event.kind === 'reconnected'
     )
       this.wake();
-    if (event.kind === 'members-changed' && this.wakesOnMembers) this.wake();
+    // A new member needs its slot on the leader at once, else its first streaming attempt fails.
+    if (event.kind === 'members-changed' && (event.isMembership || this.wakesOnMembers)) this.wake();
   }
 
   private onServerEvent(): void {

@@ -31,6 +31,7 @@ import { type CancellableRunner, createCancellableRunner } from './cancellable.j
 import { ControlDataReader } from './control-data/control-data.js';
 import { hasRecoveryConfiguration, isDataDirectoryEmpty, readMajorVersion, walDirectory } from './control-data/data-directory.js';
 import { readHistoryFile } from './control-data/history-file.js';
+import { leaveOutTimelines, removeLeftOutTimelines } from './control-data/left-out-timelines.js';
 import { Divergence } from './divergence.js';
 import { follow } from './follow.js';
 import { LocalConfiguration } from './local-configuration.js';
@@ -143,6 +144,7 @@ export class LocalPostgres implements Postgres {
       majorVersion,
       roleOnDisk: () => this.roleOnDisk(),
       checkpoint: (timeoutMs) => this.checkpoint(timeoutMs === undefined ? {} : { timeoutMs: timeoutMs as Milliseconds }),
+      beforeSpawn: async () => removeLeftOutTimelines(walDirectory(this.settings.dataDir, await this.majorVersion())),
       areCallbacksBlocked: () => this.provision.isBootstrapping,
       isCustomBootstrap: () => this.provision.isCustomBootstrap,
       onReady: () => this.emit({ kind: 'ready' }),
@@ -296,8 +298,15 @@ export class LocalPostgres implements Postgres {
     return this.lifecycle.runPrePromote();
   }
 
-  async promote(options: { readonly timeoutMs: Milliseconds }): Promise<'promoted' | 'requested' | 'failed'> {
+  async promote(options: {
+    readonly timeoutMs: Milliseconds;
+    readonly leastTimeline: number;
+  }): Promise<'promoted' | 'requested' | 'failed'> {
+    const folder = walDirectory(this.settings.dataDir, await this.majorVersion());
+    const current = await this.replicaTimeline();
+    if (current !== undefined) await leaveOutTimelines(folder, current, options.leastTimeline);
     const outcome = await this.lifecycle.promote(options.timeoutMs);
+    await removeLeftOutTimelines(folder);
     if (outcome !== 'failed') await this.writeForRole('primary');
     return outcome;
   }

@@ -168,7 +168,7 @@ test('bootstrap, clone, follow, reload, promote, rewind', { skip, timeout: 120_0
     await first.postgres.setSynchronousStandbyNames(undefined);
     await first.postgres.createPhysicalSlot('something');
     await first.postgres.checkpoint({});
-    assert.equal(await postgres.promote({ timeoutMs: TIMEOUT }), 'promoted');
+    assert.equal(await postgres.promote({ timeoutMs: TIMEOUT, leastTimeline: 2 }), 'promoted');
     assert.equal(await postgres.checkpoint({}), true);
     assert.equal(await first.postgres.stop({ mode: 'fast', checkpoint: true }), true);
     const local = await first.postgres.localPosition();

@@ -6,7 +6,7 @@ import type { DcsEvent } from '../../ports/dcs.js';
  */
 export function eventOf(key: string, before: string | undefined, after: string | undefined): DcsEvent | undefined {
   if (before === after) return undefined;
-  if (/^members\/[^/]+$/.test(key)) return { kind: 'members-changed' };
+  if (/^members\/[^/]+$/.test(key)) return { kind: 'members-changed', isMembership: before === undefined || after === undefined };
   switch (key) {
     case 'leader':
       return { kind: 'leader-changed' };

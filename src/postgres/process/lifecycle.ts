@@ -45,6 +45,8 @@ export interface LifecycleParts {
   readonly roleOnDisk: () => Promise<PostgresRole>;
   readonly checkpoint: (timeoutMs: number | undefined) => Promise<boolean>;
   readonly areCallbacksBlocked: () => boolean;
+  /** Tidies the data directory up for a start. */
+  readonly beforeSpawn: () => Promise<void>;
   readonly isCustomBootstrap: () => boolean;
   readonly onReady: () => void;
 }
@@ -97,6 +99,7 @@ export class Lifecycle {
       state.setState('start failed');
       return 'failed';
     }
+    await this.parts.beforeSpawn();
     const argv = await this.prepare();
     if (argv === undefined) return 'pending';
     if (cancellable.isCancelled) return 'failed';
