@@ -19,13 +19,14 @@ scenario(
   { dynamic: { ttl: 20, loop_wait: 5, retry_timeout: 5 } },
   async ({ cluster, writer }) => {
     const leader = await cluster.leader();
-    await writer.betweenRows(() => leader.kill());
+    await writer.betweenRows(() => cluster.killWithWalOfItsOwn(leader));
     await waitFor('another member leads', async () => (await cluster.leader()) !== leader, 60_000);
     await writer.untilWritten(20);
     const { rows } = await cluster.sql(await cluster.leader(), 'SELECT count(*)::int AS n FROM written');
     assert.ok(Number(rows[0]?.['n']) > 0);
     leader.startAgent();
     await cluster.untilHealthy(120_000);
+    assert.match(leader.agent.tail(5_000), /pg_rewind/);
   },
 );
 

@@ -159,6 +159,17 @@ export class TestCluster {
     }
   }
 
+  /**
+   * Ends the leader as a power failure does, with WAL on its disk that no replica got: what it needs pg_rewind for when
+   * it comes back. Call it between rows: its walsenders are stopped first, so a row written now would be lost.
+   */
+  async killWithWalOfItsOwn(leader: Member): Promise<void> {
+    const { rows } = await this.sql(leader, 'SELECT pid FROM pg_stat_replication');
+    for (const { pid } of rows) process.kill(Number(pid), 'SIGSTOP');
+    await this.sql(leader, "SELECT pg_logical_emit_message(true, 'test', 'nobody else has this')");
+    leader.kill();
+  }
+
   rest(member: Member, method: string, path: string, body?: unknown, limitMs = 70_000): Promise<RestReply> {
     return httpCall(member.restPort, method, path, body, limitMs);
   }

@@ -67,7 +67,7 @@ export class Writer {
   readonly #ports: readonly number[];
   readonly #everyMs: number;
   readonly #acknowledged: number[] = [];
-  readonly #betweenRows: (() => void)[] = [];
+  readonly #betweenRows: (() => Promise<void>)[] = [];
   #next = 1;
   #client: Client | undefined;
   #isStopping = false;
@@ -106,11 +106,11 @@ export class Writer {
    * Does something in the pause after an acknowledged row. Replication is asynchronous: a crash in the instant of the
    * acknowledgement may lose that row by design, and is not what the tests are about.
    */
-  betweenRows(action: () => void): Promise<void> {
+  betweenRows(action: () => void | Promise<void>): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#betweenRows.push(() => {
+      this.#betweenRows.push(async () => {
         try {
-          action();
+          await action();
           resolve();
         } catch (error) {
           reject(error);
@@ -161,7 +161,7 @@ export class Writer {
         continue;
       }
       await pause(this.#everyMs);
-      for (const action of this.#betweenRows.splice(0)) action();
+      for (const action of this.#betweenRows.splice(0)) await action();
     }
   }
 
