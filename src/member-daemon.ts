@@ -94,9 +94,14 @@ export class MemberDaemon implements AgentConfiguration {
       };
       const initial = await this.postgres.observe({ timeoutMs: observeTimeout(this.timings.retryTimeoutMs), withSynchronousState: false });
       const agent = new Agent(ports, initial);
+      signals.attach(agent);
+      const refusal = await agent.prepare();
+      if (refusal !== undefined) {
+        log.critical(refusal);
+        return 1;
+      }
       this.api = new RestApi(agent.control, this.settings.restapi, log.named('patroni.api'));
       await this.api.start();
-      signals.attach(agent);
       return await agent.run();
     } catch (error) {
       if (!(error instanceof Error) || stopped.signal.aborted) throw error;

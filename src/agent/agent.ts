@@ -132,10 +132,20 @@ export class Agent {
     this.wake();
   }
 
+  /**
+   * Reads the store, and looks for a running member of our name there. To be awaited before the REST API begins to answer:
+   * afterwards the one who answers at our address is ourselves.
+   * @returns why this member must not start; undefined: nothing speaks against it.
+   */
+  async prepare(): Promise<string | undefined> {
+    await this.awaitStore();
+    this.isNameChecked = this.firstLoad === true;
+    return this.isNameChecked && (await this.hasLivingNamesake()) ? this.namesakeMessage() : undefined;
+  }
+
   /** Works until `stop`, or until a rule ends it. @returns the exit code of the process. */
   async run(): Promise<number> {
     const { dcs, postgres, log } = this.ports;
-    await this.awaitStore();
     const unsubscribe = [dcs.subscribe((event) => this.onStoreEvent(event)), postgres.subscribe(() => this.onServerEvent())];
     try {
       const exit = await this.loop();
@@ -206,11 +216,10 @@ export class Agent {
     const [isLoaded] = await Promise.all([this.firstLoad ?? this.tryLoad(), this.lookAtServer()]);
     this.firstLoad = undefined;
     if (isLoaded && !this.isNameChecked) {
-      if (await this.hasLivingNamesake()) {
-        const message = `Can't start; there is already a node named '${this.ports.configuration.name}' running`;
-        return { exit: { code: 1, message, stopServer: false } };
-      }
       this.isNameChecked = true;
+      // Too late to ask our own address: whoever answers there now is ourselves.
+      const isElsewhere = this.ownApiUrl() !== this.ports.configuration.identity().apiUrl;
+      if (isElsewhere && (await this.hasLivingNamesake())) return { exit: { code: 1, message: this.namesakeMessage(), stopServer: false } };
     }
     let facts: Facts = {};
     let isKnown = isLoaded;
@@ -407,10 +416,19 @@ export class Agent {
     }
   }
 
-  private async hasLivingNamesake(): Promise<boolean> {
+  /** Where a member of our name said that it answers. */
+  private ownApiUrl(): string | undefined {
     const { view } = this.state;
     const member = view === undefined ? undefined : memberNamed(view, this.ports.configuration.name);
-    const apiUrl = member === undefined ? undefined : apiUrlOf(member);
+    return member === undefined ? undefined : apiUrlOf(member);
+  }
+
+  private namesakeMessage(): string {
+    return `Can't start; there is already a node named '${this.ports.configuration.name}' running`;
+  }
+
+  private async hasLivingNamesake(): Promise<boolean> {
+    const apiUrl = this.ownApiUrl();
     return apiUrl !== undefined && (await this.ports.peers.isAlive(apiUrl, NAMESAKE_TIMEOUT_MS));
   }
 

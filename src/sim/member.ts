@@ -75,6 +75,7 @@ export class SimMember {
     const agent = new Agent(ports, await postgres.observe());
     if (this.life !== life) return;
     this.agent = agent;
+    await agent.prepare();
     const code = await agent.run();
     if (this.life === life) {
       this.exitCode = code;
