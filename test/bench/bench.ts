@@ -1,4 +1,4 @@
-import type { AgentKind } from '../integration/harness/member.js';
+import type { AgentKind, Member } from '../integration/harness/member.js';
 import { TestCluster } from '../integration/harness/test-cluster.js';
 import { pause } from '../integration/harness/wait.js';
 import { crashPostmaster, gapDuring, memoryOf, requestsPerSecond, switchOver } from './measure.js';
@@ -43,7 +43,7 @@ export async function bench({ isQuick, only }: { readonly isQuick: boolean; read
     }
   }
   print(results);
-  return 0;
+  return [...results.values()].some((cells) => [...cells.values()].includes('failed')) ? 1 : 0;
 }
 
 async function measure({ label, dynamic, events }: Setting, kind: AgentKind, record: (row: string, value: string) => void): Promise<void> {
@@ -88,23 +88,23 @@ async function gaps(
   record: (row: string, value: string) => void,
 ): Promise<void> {
   const writer = await cluster.startWriter();
-  const seconds = (ms: number): string => `${(ms / 1000).toFixed(2)} s`;
+  const gap = async (what: string, act: (leader: Member) => Promise<void>): Promise<void> => {
+    const row = `gap: ${what} (${label})`;
+    try {
+      record(row, `${((await gapDuring(cluster, writer, act)) / 1000).toFixed(2)} s`);
+    } catch (error) {
+      // The other events are worth measuring all the same.
+      say(`  ${row}: ${error instanceof Error ? error.message : String(error)}`);
+      record(row, 'failed');
+    }
+  };
   if (events.includes('all')) {
-    record(`gap: switchover (${label})`, seconds(await gapDuring(cluster, writer, (leader) => switchOver(cluster, leader))));
-    record(`gap: SIGTERM to the leader's agent (${label})`, seconds(await gapDuring(cluster, writer, (leader) => leader.stopAgent())));
+    await gap('switchover', (leader) => switchOver(cluster, leader));
+    await gap("SIGTERM to the leader's agent", (leader) => leader.stopAgent());
   }
-  if (events.includes('all') || events.includes('crash')) {
-    record(
-      `gap: kill -9 of the postmaster (${label})`,
-      seconds(await gapDuring(cluster, writer, (leader) => crashPostmaster(writer, leader))),
-    );
-  }
-  if (events.includes('loss')) {
-    record(
-      `gap: loss of the leader member (${label})`,
-      seconds(await gapDuring(cluster, writer, (leader) => writer.betweenRows(() => leader.kill()))),
-    );
-  }
+  if (events.includes('all') || events.includes('crash'))
+    await gap('kill -9 of the postmaster', (leader) => crashPostmaster(writer, leader));
+  if (events.includes('loss')) await gap('loss of the leader member', (leader) => writer.betweenRows(() => leader.kill()));
   await writer.stop();
   await writer.assertNoAcknowledgedRowMissing();
 }
