@@ -10,7 +10,7 @@ import { decide } from '../ha/decide.js';
 import type { Decision } from '../ha/decision.js';
 import { judgeTakeover, takeoverPeers } from '../ha/election.js';
 import { isFencing } from '../ha/job.js';
-import { type Facts, isPrimary, type KnownObservation, type Observation } from '../ha/observation.js';
+import { type Facts, fencingMargin, isPrimary, type KnownObservation, type Observation } from '../ha/observation.js';
 import { armed } from '../ha/rewind.js';
 import { cloneSources, memberUpstream, remoteMember, upstreamOf } from '../ha/upstream.js';
 import type { AgentControl } from '../ports/agent-control.js';
@@ -32,6 +32,10 @@ import { type AgentState, initialState } from './state.js';
 const MAX_ROUNDS = 50;
 /** The loop never runs more often than this, whatever events say. */
 const LEAST_CYCLE_GAP_MS = 25;
+/** A look at the server that is older than this is repeated before anything is decided. */
+const STALE_LOOK_MS = 200;
+/** A read of the store gets at least so much time. */
+const LEAST_STORE_BUDGET_MS = 500;
 /** Between two attempts to read the store at start. */
 const START_RETRY_MS = 1000;
 /** Somebody with our name who answers within this time is alive. */
@@ -80,6 +84,7 @@ export class Agent {
     this.lock = new LockKeeper({
       ...ports,
       timings: () => this.state.config,
+      budget: () => this.storeBudget(),
       onExpired: () => void this.fence(),
       onLost: () => this.wake(),
     });
@@ -213,8 +218,11 @@ export class Agent {
       this.isReloadWanted = false;
       await this.ports.configuration.reloadLocal();
     }
-    const [isLoaded] = await Promise.all([this.firstLoad ?? this.tryLoad(), this.lookAtServer()]);
+    const startedAt = this.ports.clock.monotonic();
+    const [isLoaded] = await Promise.all([this.firstLoad ?? this.tryLoad(this.storeBudget()), this.lookAtServer()]);
     this.firstLoad = undefined;
+    // While the store was slow the server may have changed: decisions rest on how it is now.
+    if (this.ports.clock.monotonic() - startedAt > STALE_LOOK_MS) await this.lookAtServer();
     if (isLoaded && !this.isNameChecked) {
       this.isNameChecked = true;
       // Too late to ask our own address: whoever answers there now is ourselves.
@@ -289,6 +297,7 @@ export class Agent {
       watchdog: { needsActivation: !watchdog.isRunning, isHealthy: watchdog.isHealthy() },
       firstCheckpoint: state.firstCheckpoint,
       isLeaseValid: this.lock.isHeld,
+      leaseLeftMs: this.lock.isHeld ? this.lock.leaseEnd - clock.monotonic() : 0,
       facts,
     };
   }
@@ -309,6 +318,14 @@ export class Agent {
     if (view.leader !== undefined || this.state.oldView === undefined) this.state.oldView = view;
     if (view.leader?.name !== configuration.name && this.lock.isHeld) this.lock.drop();
     this.adoptConfig(view);
+  }
+
+  /** A leader must know in time that the store does not answer: while there is time to stop before the lease ends. */
+  private storeBudget(): Milliseconds {
+    const { retryTimeoutMs, ttlMs } = this.state.config;
+    if (!this.lock.isHeld) return retryTimeoutMs;
+    const spare = this.lock.leaseEnd - this.ports.clock.monotonic() - fencingMargin(ttlMs);
+    return milliseconds(Math.min(retryTimeoutMs, Math.max(spare, LEAST_STORE_BUDGET_MS)));
   }
 
   private async tryLoad(timeoutMs?: Milliseconds): Promise<boolean> {

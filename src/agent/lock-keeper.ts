@@ -18,6 +18,8 @@ export interface LockKeeperOptions {
   readonly watchdog: Watchdog;
   readonly log: Log;
   readonly timings: () => { readonly ttlMs: number; readonly loopWaitMs: Milliseconds; readonly retryTimeoutMs: Milliseconds };
+  /** Time for one renewal: never so long that there is no time left to stop when it fails. */
+  readonly budget: () => Milliseconds;
   /** The own lease ended by own clock while it was held. */
   readonly onExpired: () => void;
   /** The store said, between two cycles, that the lock is not ours. */
@@ -117,12 +119,13 @@ export class LockKeeper {
   /** Tells that a cycle has ended: somebody is attending to this member. */
   noteCycle(leader: Leader | undefined): void {
     this.cycleEndedAt = this.o.clock.monotonic();
-    this.leader = leader;
+    // A cycle without store knows no leader: the last known one is what a renewal between two cycles goes by.
+    if (leader !== undefined) this.leader = leader;
   }
 
   private async renewNow(leader: Leader | undefined): Promise<'renewed' | 'lost'> {
     const startedAt = this.o.clock.monotonic();
-    const outcome = await this.o.dcs.renewLeaderLock(leader, { timeoutMs: this.o.timings().retryTimeoutMs });
+    const outcome = await this.o.dcs.renewLeaderLock(leader, { timeoutMs: this.o.budget() });
     if (outcome === 'renewed') this.hold(startedAt);
     else this.drop();
     return outcome;

@@ -63,6 +63,8 @@ export interface Observation {
   readonly firstCheckpoint: 'unknown' | 'running' | 'done';
   /** Own lease by own clock, judged from the start of the last successful renewal. */
   readonly isLeaseValid: boolean;
+  /** How long it still holds; 0: not at all. */
+  readonly leaseLeftMs: number;
   readonly facts: Facts;
 }
 
@@ -87,4 +89,13 @@ export function ownLsn(o: Observation): Lsn | undefined {
 
 export function hasLock(o: KnownObservation): boolean {
   return o.cluster.view.leader?.name === o.me;
+}
+
+/** Least and most time that a primary needs to be down before its lease ends. */
+const LEAST_MARGIN_MS = 1000;
+const MOST_MARGIN_MS = 5000;
+
+/** So long before the end of its lease a primary that can't reach the store begins to stop. */
+export function fencingMargin(ttlMs: number): number {
+  return Math.max(LEAST_MARGIN_MS, Math.min(ttlMs / 6, MOST_MARGIN_MS));
 }

@@ -13,7 +13,6 @@ import { SimPostgres } from './postgres.js';
 import { SimServer } from './server.js';
 import type { World } from './world.js';
 
-
 /** One member: a server that lasts, and agents that come and go. */
 export class SimMember {
   readonly name: string;

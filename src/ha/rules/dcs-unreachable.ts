@@ -1,6 +1,10 @@
+import { milliseconds } from '../../base/duration.js';
 import { isFencing } from '../job.js';
-import { isPrimary, type Observation } from '../observation.js';
+import { fencingMargin, isPrimary, type Observation } from '../observation.js';
 import { conclude, type Rule, rule } from '../rule.js';
+
+/** A leader asks a store that does not answer again after this long. */
+const RETRY_MS = 1000;
 
 /** The store gave no trustworthy answer (ha.md §4.4). Nothing is published in such a cycle. */
 export const dcsUnreachable: readonly Rule[] = [
@@ -15,6 +19,22 @@ export const dcsUnreachable: readonly Rule[] = [
     why: 'The server is being taken down already.',
     match: (o) => o.job !== undefined && isFencing(o.job.job),
     decide: () => conclude('DCS is not accessible'),
+  }),
+  rule({
+    id: 'dcs-unreachable/lease-holds',
+    why: 'Nobody can take the lock before the lease ends: no answer is no reason to stop until there is just time for it.',
+    match: (o: Observation) => {
+      const spare = o.leaseLeftMs - fencingMargin(o.config.ttlMs);
+      return isPrimary(o) && spare > 0 ? { spare } : undefined;
+    },
+    decide: ({ spare }, o) =>
+      conclude(
+        `DCS is not accessible, continuing to run as leader because the lock is confirmed for ${Math.round(o.leaseLeftMs / 1000)} more seconds`,
+        [],
+        {
+          wakeAt: milliseconds(o.now + Math.min(spare, RETRY_MS)),
+        },
+      ),
   }),
   rule({
     id: 'dcs-unreachable/primary',
