@@ -67,9 +67,9 @@ async function measure({ label, dynamic, events }: Setting, kind: AgentKind, rec
     await gaps(cluster, label, events, record);
     hasFailed = false;
   } finally {
+    await cluster.stop({ hasFailed });
     process.off('SIGINT', leave);
     process.off('SIGTERM', leave);
-    await cluster.stop({ hasFailed });
   }
 }
 

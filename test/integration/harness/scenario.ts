@@ -30,9 +30,9 @@ export function scenario(name: string, options: ClusterOptions, body: (scene: Sc
       await writer.assertNoAcknowledgedRowMissing();
       hasFailed = false;
     } finally {
+      await cluster.stop({ hasFailed });
       process.off('SIGTERM', leave);
       process.off('SIGINT', leave);
-      await cluster.stop({ hasFailed });
     }
   });
 }
