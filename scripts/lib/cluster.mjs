@@ -1,0 +1,233 @@
+// A cluster on loopback for the demo and the benchmark: etcd, members of this implementation ('ours') or of the
+// distribution's Python Patroni ('patroni'), and HAProxy, all as the unprivileged user, all in one folder.
+
+import { execFile } from 'node:child_process';
+import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { dump } from 'js-yaml';
+import pg from 'pg';
+import { memberSettings, proxySettings, SUPERUSER } from './member-settings.mjs';
+import { freePort } from './ports.mjs';
+import { childrenOf, serverOptions, signal, startProgram } from './programs.mjs';
+import { unprivilegedUser } from './unprivileged.mjs';
+import { http, waitFor } from './wait.mjs';
+
+/** A folder that the unprivileged user may write to. */
+function ownFolder(path) {
+  chmodSync(path, 0o755);
+  const user = unprivilegedUser();
+  if (user) chownSync(path, user.uid, user.gid);
+}
+
+/** The programs of an implementation: how to start an agent and a patronictl. */
+function programsOf(kind, { checkout, node }) {
+  if (kind === 'patroni') return { agent: ['/usr/bin/patroni'], ctl: ['/usr/bin/patronictl'] };
+  return { agent: [node, join(checkout, 'bin/patroni')], ctl: [node, join(checkout, 'bin/patronictl')] };
+}
+
+/** One query on a connection of its own. */
+export async function query(port, text, values) {
+  const client = new pg.Client({ host: '127.0.0.1', port, ...SUPERUSER, connectionTimeoutMillis: 3_000, query_timeout: 5_000 });
+  client.on('error', () => {});
+  try {
+    await client.connect();
+    return (await client.query(text, values)).rows;
+  } finally {
+    await client.end().catch(() => {});
+  }
+}
+
+/** One member: an agent and the PostgreSQL that it runs. */
+function createMember({ name, port, restPort, folder, etcdPort, dynamic, command }) {
+  const configFile = join(folder, `${name}.yml`);
+  const logFile = join(folder, `${name}.log`);
+  const dataDir = join(folder, 'data', name);
+  writeFileSync(configFile, dump(memberSettings({ name, port, restPort, folder, etcdPort, dynamic })));
+  let agent;
+
+  function postmaster() {
+    try {
+      const pid = Number(readFileSync(join(dataDir, 'postmaster.pid'), 'utf8').split('\n', 1)[0]);
+      return pid > 0 && signal(pid, 0) ? pid : undefined;
+    } catch (error) {
+      if (error.code !== 'ENOENT') throw error;
+      return undefined;
+    }
+  }
+
+  return {
+    name,
+    port,
+    restPort,
+    configFile,
+    logFile,
+    dataDir,
+    postmaster,
+    agent: () => agent,
+    start() {
+      agent = startProgram(command[0], [...command.slice(1), configFile], { logFile, cwd: folder });
+    },
+    /** What GET /patroni says, or undefined when nobody answers. */
+    async status() {
+      try {
+        return JSON.parse((await http(restPort, '/patroni', { limitMs: 1_000 })).body);
+      } catch {
+        return undefined;
+      }
+    },
+    isPrimary: () =>
+      http(restPort, '/primary').then(
+        ({ status }) => status === 200,
+        () => false,
+      ),
+    isReplica: () =>
+      http(restPort, '/replica').then(
+        ({ status }) => status === 200,
+        () => false,
+      ),
+    sql: (text, values) => query(port, text, values),
+    /** The processes that send WAL to the replicas. */
+    walSenders: () =>
+      childrenOf(postmaster() ?? -1)
+        .filter(({ command: line }) => line.includes('walsender'))
+        .map(({ pid }) => pid),
+    killPostmaster: () => signal(postmaster() ?? -1, 'SIGKILL'),
+    /** What a power failure leaves: agent, postmaster and all its children end at once, without a word. */
+    async kill() {
+      const server = postmaster();
+      const children = server ? childrenOf(server) : [];
+      agent?.signal('SIGKILL');
+      if (server) signal(server, 'SIGKILL');
+      for (const { pid } of children) signal(pid, 'SIGKILL');
+      await agent?.exited;
+    },
+    /** Stops the agent, which stops its PostgreSQL; and PostgreSQL itself if that is left over. */
+    async stop() {
+      await agent?.stop();
+      const left = postmaster();
+      if (!left) return;
+      signal(left, 'SIGCONT');
+      signal(left, 'SIGQUIT');
+      await waitFor(`PostgreSQL of ${name} ends`, () => !postmaster(), { limitMs: 10_000 }).catch(() => signal(left, 'SIGKILL'));
+    },
+  };
+}
+
+async function startStore(folder, taken, wanted) {
+  const port = await freePort(wanted, taken);
+  const client = `http://127.0.0.1:${port}`;
+  const peer = `http://127.0.0.1:${await freePort(wanted && wanted + 1, taken)}`;
+  const args = ['--data-dir', join(folder, 'etcd'), '--listen-client-urls', client, '--advertise-client-urls', client];
+  args.push('--listen-peer-urls', peer, '--initial-advertise-peer-urls', peer, '--initial-cluster', `default=${peer}`);
+  const program = startProgram('etcd', args, { logFile: join(folder, 'etcd.log'), cwd: folder });
+  const isHealthy = async () => {
+    if (!program.isRunning()) throw new Error(program.tail(3));
+    return (await http(port, '/health')).body.includes('true');
+  };
+  await waitFor('etcd is healthy', isHealthy, { limitMs: 20_000 });
+  return { port, program };
+}
+
+/** Writes the request for a switchover where agents look for it. */
+async function requestInStore(port, { leader, candidate }) {
+  const base64 = (text) => Buffer.from(text).toString('base64');
+  const body = { key: base64('/service/batman/failover'), value: base64(JSON.stringify({ leader, member: candidate })) };
+  await http(port, '/v3/kv/put', { method: 'POST', body });
+}
+
+/**
+ * Starts etcd and writes the members' configuration; starts no member yet.
+ * @param options kind 'ours' | 'patroni', checkout and node (where and by what ours runs), count of members, dynamic
+ *   (over bootstrap.dcs), ports { store, postgres, rest } wanted ones (0 or absent: any)
+ */
+export async function createCluster({ kind = 'ours', checkout, node, count = 3, dynamic = {}, ports = {} }) {
+  const folder = mkdtempSync(join(tmpdir(), 'patroni-cluster-'));
+  mkdirSync(join(folder, 'data'));
+  for (const path of [folder, join(folder, 'data')]) ownFolder(path);
+  const taken = new Set();
+  const { agent: command, ctl } = programsOf(kind, { checkout, node });
+  let store;
+  let proxy;
+  const members = [];
+
+  async function leader(limitMs = 60_000) {
+    const ask = async () => members[(await Promise.all(members.map((member) => member.isPrimary()))).indexOf(true)];
+    return waitFor('a leader', ask, { limitMs, everyMs: 20 });
+  }
+
+  /** All running agents serve: one primary, and every other one a replica that streams from it. */
+  async function isHealthy() {
+    const running = members.filter((member) => member.agent()?.isRunning());
+    const primary = members[(await Promise.all(members.map((member) => member.isPrimary()))).indexOf(true)];
+    if (!primary) return false;
+    const replicas = running.filter((member) => member !== primary);
+    if (!(await Promise.all(replicas.map((member) => member.isReplica()))).every(Boolean)) return false;
+    const [row] = await primary.sql("SELECT count(*)::int AS n FROM pg_stat_replication WHERE state = 'streaming'");
+    return row.n >= replicas.length;
+  }
+
+  const cluster = {
+    folder,
+    members,
+    leader,
+    isHealthy,
+    store: () => store,
+    proxy: () => proxy,
+    start: () => {
+      for (const member of members) member.start();
+    },
+    async untilHealthy(limitMs = 60_000) {
+      await waitFor('all members healthy', isHealthy, { limitMs });
+    },
+    async startProxy({ port = 0, statsPort = 0 } = {}) {
+      const chosen = { port: await freePort(port, taken), statsPort: await freePort(statsPort, taken) };
+      const file = join(folder, 'haproxy.cfg');
+      writeFileSync(file, proxySettings({ ...chosen, members }));
+      const program = startProgram('haproxy', ['-f', file, '-db'], { logFile: join(folder, 'haproxy.log'), cwd: folder });
+      await waitFor('HAProxy answers', async () => (await http(chosen.statsPort, '/')).status === 200, { limitMs: 15_000 }).catch(
+        (error) => {
+          throw new Error(`${error.message}\n${program.tail(5)}`);
+        },
+      );
+      proxy = { ...chosen, program };
+      return proxy;
+    },
+    /** Asks the leader for a switchover, as patronictl does. @throws Error with its answer when it refuses or fails. */
+    async switchover(from, to) {
+      const body = { leader: from.name, candidate: to.name };
+      const answer = await http(from.restPort, '/switchover', { method: 'POST', body, limitMs: 60_000 });
+      if (answer.status === 501) return requestInStore(store.port, body);
+      if (answer.status !== 200) throw new Error(`switchover: ${answer.status} ${answer.body}`);
+    },
+    /** Runs patronictl: { code, output }. */
+    patronictl: (...args) =>
+      new Promise((resolve) => {
+        const all = [...ctl.slice(1), '-c', members[0].configFile, ...args];
+        execFile(ctl[0], all, { ...serverOptions({ LC_ALL: 'C.UTF-8' }), cwd: folder, timeout: 60_000 }, (error, stdout, stderr) =>
+          resolve({ code: error ? (typeof error.code === 'number' ? error.code : 1) : 0, output: stdout + stderr }),
+        );
+      }),
+    /** Stops everything and removes the folder. Never throws: it is what runs when something else has failed. */
+    async stop({ keep = false } = {}) {
+      const failed = (error) => process.stderr.write(`stopping: ${error.message}\n`);
+      await proxy?.program.stop(5_000).catch(failed);
+      await Promise.all(members.map((member) => member.stop().catch(failed)));
+      await store?.program.stop(5_000).catch(failed);
+      if (!keep && existsSync(folder)) rmSync(folder, { recursive: true, force: true });
+    },
+  };
+
+  try {
+    store = await startStore(folder, taken, ports.store ?? 0);
+    for (let index = 0; index < count; index += 1) {
+      const port = await freePort(ports.postgres ? ports.postgres + index : 0, taken);
+      const restPort = await freePort(ports.rest ? ports.rest + index : 0, taken);
+      members.push(createMember({ name: `postgresql${index}`, port, restPort, folder, etcdPort: store.port, dynamic, command }));
+    }
+    return cluster;
+  } catch (error) {
+    await cluster.stop();
+    throw error;
+  }
+}
