@@ -40,15 +40,8 @@ export const divergence: readonly Rule<KnownObservation>[] = [
     decide: (leader) => conclude(`Waiting for checkpoint on ${leader.name} before rewind`, [], { wakeOnMembers: true }),
   }),
   rule({
-    id: 'divergence/read-control-data',
-    why: 'pg_rewind wants a clean shutdown; an archive recovery that was killed is none.',
-    match: (o, memory) =>
-      memory.rewind === 'need' && o.facts.canRewind === true && !o.postgres.isProcessRunning && o.facts.controlData === undefined,
-    decide: () => ask({ kind: 'read-control-data' }),
-  }),
-  rule({
     id: 'divergence/crash-recovery-first',
-    why: 'As the row above: recovery in single-user mode makes the shutdown clean.',
+    why: 'pg_rewind wants a clean shutdown; an archive recovery that was killed is none, and single-user mode makes it one.',
     match: (o, memory) => {
       const control = o.facts.controlData;
       const isUnclean = control !== undefined && control !== 'unreadable' && control.clusterState === 'in archive recovery';

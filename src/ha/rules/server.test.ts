@@ -1,0 +1,21 @@
+import { describe, test } from 'node:test';
+import { type DecisionCase, verify } from '../../../test/decisions/case.js';
+import { bootstrapCases, dataDirectoryCases, identityCases } from '../../../test/decisions/joining.js';
+import { busyCases, dcsUnreachableCases, recoveringCases, startingCases, stoppedCases } from '../../../test/decisions/server.js';
+
+const TABLES: Readonly<Record<string, readonly DecisionCase[]>> = {
+  busy: busyCases,
+  starting: startingCases,
+  bootstrap: bootstrapCases,
+  recovering: recoveringCases,
+  'data-directory': dataDirectoryCases,
+  identity: identityCases,
+  stopped: stoppedCases,
+  'dcs-unreachable': dcsUnreachableCases,
+};
+
+for (const [table, cases] of Object.entries(TABLES)) {
+  describe(`rules: ${table}`, () => {
+    for (const given of cases) test(given.name, () => verify(given));
+  });
+}
