@@ -8,8 +8,7 @@ import { raceCases } from '../../test/decisions/race.js';
 import { busyCases, dcsUnreachableCases, recoveringCases, startingCases, stoppedCases } from '../../test/decisions/server.js';
 import { play } from '../../test/support/play.js';
 import { SITUATIONS } from './decide.js';
-import { INITIAL_MEMORY } from './memory.js';
-import type { KnownObservation } from './observation.js';
+import { followTable } from './rules/follow.js';
 import { allTables } from './tables.js';
 
 const CASES: readonly DecisionCase[] = [

@@ -226,7 +226,7 @@ export const divergenceCases: readonly DecisionCase[] = [
       reason: 'running pg_rewind from b',
       actions: ['start-job rewind b'],
       through: ['follow/divergence'],
-      beside: [, 'divergence/crash-recovery-first', 'divergence/wait-for-checkpoint', 'divergence/reinitialize'],
+      beside: ['divergence/crash-recovery-first', 'divergence/wait-for-checkpoint', 'divergence/reinitialize'],
     },
   },
   {

@@ -458,19 +458,29 @@ export const recoveringCases: readonly DecisionCase[] = [
 ];
 
 const unreachable = (scene: Scene) => scene.dcsUnavailable();
+const OFFLINE = ['cancel-job', 'start-job demote offline'];
 const OUT = 'DCS is not accessible';
 
 export const dcsUnreachableCases: readonly DecisionCase[] = [
   {
-    name: 'T27: a primary',
-    given: unreachable(leader()),
+    name: 'T27: a primary whose lease is about to end',
+    given: unreachable(leader().leaseLeft(5000)),
     expect: {
       rules: ['dcs-unreachable/primary'],
       reason: 'demoted self because DCS is not accessible and I was a leader',
-      actions: ['cancel-job', 'start-job demote offline'],
+      actions: OFFLINE,
       log: ['info: demoting self because DCS is not accessible and I was a leader'],
       memory: { rewind: 'check' },
-      beside: ['dcs-unreachable/standby', 'dcs-unreachable/paused', 'dcs-unreachable/already-fencing'],
+      beside: ['dcs-unreachable/standby', 'dcs-unreachable/paused', 'dcs-unreachable/already-fencing', 'dcs-unreachable/lease-holds'],
+    },
+  },
+  {
+    name: 'a primary whose lease holds',
+    given: unreachable(leader().leaseLeft(5001)),
+    expect: {
+      rules: ['dcs-unreachable/lease-holds'],
+      reason: 'DCS is not accessible, continuing to run as leader because the lock is confirmed for 5 more seconds',
+      beside: ['dcs-unreachable/primary'],
     },
   },
   {
@@ -480,30 +490,30 @@ export const dcsUnreachableCases: readonly DecisionCase[] = [
   },
   {
     name: 'a primary that does not answer',
-    given: unreachable(leader().mute()),
+    given: unreachable(leader().mute().leaseLeft(0)),
     expect: {
       rules: ['dcs-unreachable/primary'],
       reason: 'demoted self because DCS is not accessible and I was a leader',
-      actions: ['cancel-job', 'start-job demote offline'],
+      actions: OFFLINE,
     },
   },
   {
     name: 'T107: maintenance mode',
-    given: unreachable(leader().paused()),
+    given: unreachable(leader().paused().leaseLeft(0)),
     expect: { rules: ['dcs-unreachable/paused'], reason: OUT, beside: ['dcs-unreachable/primary'] },
   },
   {
     name: 'the server is being taken down already',
-    given: unreachable(leader().job(FENCING)),
+    given: unreachable(leader().leaseLeft(0).job(FENCING)),
     expect: { rules: ['dcs-unreachable/already-fencing'], reason: OUT, beside: ['dcs-unreachable/primary'] },
   },
   {
     name: 'a graceful demotion is no fencing',
-    given: unreachable(leader().job({ kind: 'demote', mode: 'graceful', request: undefined })),
+    given: unreachable(leader().leaseLeft(0).job({ kind: 'demote', mode: 'graceful', request: undefined })),
     expect: {
       rules: ['dcs-unreachable/primary'],
       reason: 'demoted self because DCS is not accessible and I was a leader',
-      actions: ['cancel-job', 'start-job demote offline'],
+      actions: OFFLINE,
       beside: ['dcs-unreachable/already-fencing'],
     },
   },

@@ -345,6 +345,11 @@ export class Scene {
     return this.view({ status: { ...this.seen.status, lastLsn: lsn(position) } });
   }
 
+  /** Own lease by own clock. */
+  leaseLeft(ms: number): Scene {
+    return this.see({ isLeaseValid: ms > 0, leaseLeftMs: ms });
+  }
+
   watchdog(patch: Partial<Observation['watchdog']>): Scene {
     return this.see({ watchdog: { ...this.observation.watchdog, ...patch } });
   }
@@ -398,6 +403,7 @@ export function healthyCluster(options: { members?: number } = {}): Scene {
     watchdog: { needsActivation: false, isHealthy: true },
     firstCheckpoint: 'done',
     isLeaseValid: true,
+    leaseLeftMs: 20_000,
     facts: {},
   };
   return new Scene(observation, INITIAL_MEMORY, OBLIGING).ledBy(ME);
@@ -405,7 +411,7 @@ export function healthyCluster(options: { members?: number } = {}): Scene {
 
 /** The same cluster seen by a standby of `b`. */
 export function healthyStandby(options: { members?: number } = {}): Scene {
-  return healthyCluster(options).asStandby().ledBy('b').see({ isLeaseValid: false });
+  return healthyCluster(options).asStandby().ledBy('b').leaseLeft(0);
 }
 
 /** The race of ha.md §29: nobody leads, `a` is a standby at 1000. */
