@@ -1,3 +1,4 @@
+import { AssertionFailed } from '../base/assert.js';
 import { type Milliseconds, milliseconds } from '../base/duration.js';
 import type { Lsn } from '../base/lsn.js';
 import { deepEqualByText } from '../base/python-values.js';
@@ -36,6 +37,8 @@ const LEAST_CYCLE_GAP_MS = 25;
 const STALE_LOOK_MS = 200;
 /** A read of the store gets at least so much time. */
 const LEAST_STORE_BUDGET_MS = 500;
+/** After a cycle that ended unexpectedly. */
+const RETRY_AFTER_BUG_MS = 1000;
 /** Between two attempts to read the store at start. */
 const START_RETRY_MS = 1000;
 /** Somebody with our name who answers within this time is alive. */
@@ -85,7 +88,7 @@ export class Agent {
       ...ports,
       timings: () => this.state.config,
       budget: () => this.storeBudget(),
-      onExpired: () => void this.fence(),
+      onExpired: () => this.beside('fencing', this.fence()),
       onLost: () => this.wake(),
     });
     this.jobs = new JobRunner({
@@ -105,7 +108,7 @@ export class Agent {
       publisher: this.publisher,
       reload: () => this.load(),
       applyScheduledRestart: (o) => this.applyScheduledRestart(o),
-      checkpointAfterPromote: () => void this.checkpointAfterPromote(),
+      checkpointAfterPromote: () => this.beside('the first checkpoint', this.checkpointAfterPromote()),
     };
     this.controller = new AgentController({
       ports,
@@ -123,6 +126,11 @@ export class Agent {
       buildObservation: () => this.observation({}, []),
     });
     this.control = this.controller;
+  }
+
+  /** Work beside the cycle: whatever goes wrong with it is told. */
+  private beside(what: string, work: Promise<void>): void {
+    work.catch((error: unknown) => this.ports.log.error(`Unexpected exception in ${what}`, error));
   }
 
   /** Ends the wait between two cycles. */
@@ -169,9 +177,8 @@ export class Agent {
     while (!this.isStopping) {
       const startedAt = clock.monotonic();
       this.isWoken = false;
-      const outcome = await this.betweenCycles(() => this.runCycle());
+      const outcome = await this.betweenCycles(() => this.guardedCycle());
       if (outcome.exit !== undefined) return outcome.exit;
-      await this.afterCycle();
       this.controller.invalidate();
       await this.sleep(startedAt, outcome.wakeAt);
     }
@@ -209,6 +216,21 @@ export class Agent {
     const next = this.cycle.then(work, work);
     this.cycle = next.catch(() => undefined);
     return next;
+  }
+
+  /** A cycle whose unexpected end is told and survived: the next one looks anew. Only a broken invariant ends the agent. */
+  private async guardedCycle(): Promise<{ readonly exit?: Exit; readonly wakeAt?: Milliseconds }> {
+    const { clock, log } = this.ports;
+    try {
+      const outcome = await this.runCycle();
+      if (outcome.exit === undefined) await this.afterCycle();
+      return outcome;
+    } catch (error) {
+      if (error instanceof AssertionFailed) throw error;
+      log.error('Unexpected exception', error);
+      log.info(`${this.state.config.isPaused ? 'PAUSE: ' : ''}Unexpected exception raised, please report it as a BUG`);
+      return { wakeAt: milliseconds(clock.monotonic() + RETRY_AFTER_BUG_MS) };
+    }
   }
 
   private async runCycle(): Promise<{ readonly exit?: Exit; readonly wakeAt?: Milliseconds }> {
@@ -456,14 +478,22 @@ export class Agent {
 
   /** The first checkpoint of a new timeline: until it is done nobody may rewind from this server (ha.md §14.6). */
   private async checkpointAfterPromote(): Promise<void> {
-    const { postgres } = this.ports;
     if (this.state.firstCheckpoint === 'running') return;
     this.state.firstCheckpoint = 'running';
+    let isDone = false;
+    try {
+      isDone = await this.isNewTimelineCheckpointed();
+    } finally {
+      if (this.state.firstCheckpoint === 'running') this.state.firstCheckpoint = isDone ? 'done' : 'unknown';
+    }
+    if (isDone) this.wake();
+  }
+
+  private async isNewTimelineCheckpointed(): Promise<boolean> {
+    const { postgres } = this.ports;
     const timeline = this.state.postgres.status.kind === 'known' ? this.state.postgres.status.value.primaryTimeline : 0;
     const control = await postgres.controlData();
-    const isDone = (timeline > 0 && control?.checkpointTimeline === timeline) || (await postgres.checkpoint({}));
-    if (this.state.firstCheckpoint === 'running') this.state.firstCheckpoint = isDone ? 'done' : 'unknown';
-    if (isDone) this.wake();
+    return (timeline > 0 && control?.checkpointTimeline === timeline) || postgres.checkpoint({});
   }
 
   /** Starts the scheduled restart when it is due and its conditions hold; forgets one that is void or stale. */
