@@ -129,11 +129,24 @@ async function startStore(folder, taken, wanted) {
   return { port, program };
 }
 
+/** One call of etcd's JSON gateway. */
+async function ask(port, call, body) {
+  return JSON.parse((await http(port, `/v3/${call}`, { method: 'POST', body })).body);
+}
+
+const base64 = (text) => Buffer.from(text).toString('base64');
+
+/** Whole seconds that the leader lock has left; undefined while nobody holds it. */
+async function lockTtl(port) {
+  const { kvs } = await ask(port, 'kv/range', { key: base64('/service/batman/leader') });
+  if (!kvs?.[0]?.lease) return undefined;
+  return Number((await ask(port, 'lease/timetolive', { ID: kvs[0].lease })).TTL ?? 0);
+}
+
 /** Writes the request for a switchover where agents look for it. */
 async function requestInStore(port, { leader, candidate }) {
-  const base64 = (text) => Buffer.from(text).toString('base64');
-  const body = { key: base64('/service/batman/failover'), value: base64(JSON.stringify({ leader, member: candidate })) };
-  await http(port, '/v3/kv/put', { method: 'POST', body });
+  const value = base64(JSON.stringify({ leader, member: candidate }));
+  await ask(port, 'kv/put', { key: base64('/service/batman/failover'), value });
 }
 
 /**
@@ -152,8 +165,8 @@ export async function createCluster({ kind = 'ours', checkout, node, count = 3, 
   const members = [];
 
   async function leader(limitMs = 60_000) {
-    const ask = async () => members[(await Promise.all(members.map((member) => member.isPrimary()))).indexOf(true)];
-    return waitFor('a leader', ask, { limitMs, everyMs: 20 });
+    const find = async () => members[(await Promise.all(members.map((member) => member.isPrimary()))).indexOf(true)];
+    return waitFor('a leader', find, { limitMs, everyMs: 20 });
   }
 
   /** All running agents serve: one primary, and every other one a replica that streams from it. */
@@ -192,6 +205,17 @@ export async function createCluster({ kind = 'ours', checkout, node, count = 3, 
       );
       proxy = { ...chosen, program };
       return proxy;
+    },
+    /** Resolves within a tenth of a second after the leader has renewed its lock. */
+    async untilRenewed(limitMs = 60_000) {
+      let before = Number.POSITIVE_INFINITY;
+      const isRenewed = async () => {
+        const now = (await lockTtl(store.port)) ?? Number.POSITIVE_INFINITY;
+        const grew = now > before;
+        before = now;
+        return grew;
+      };
+      await waitFor('the lock is renewed', isRenewed, { limitMs, everyMs: 100 });
     },
     /** Asks the leader for a switchover, as patronictl does. @throws Error with its answer when it refuses or fails. */
     async switchover(from, to) {

@@ -45,7 +45,7 @@ export async function tour(cluster, say) {
 
   async function checkRows(member) {
     const last = writer.acknowledged();
-    const missing = await missingRows(member, last);
+    const missing = await missingRows(member, writer);
     check(
       missing === 0,
       `${missing === 0 ? `all ${last}` : `${missing} of ${last}`} acknowledged rows ${missing === 0 ? 'are' : 'MISSING'} on ${member.name}`,

@@ -52,6 +52,7 @@ export function createWriter({ ports, paceMs = 5 }) {
   let isStopped = false;
   let isHeld = false;
   let idle;
+  let first = 1;
   let last = 0;
   let lastAt;
   let gaps = [];
@@ -119,7 +120,11 @@ export function createWriter({ ports, paceMs = 5 }) {
     async start() {
       for (let attempt = 1; ; attempt += 1) {
         try {
-          await (await connection(current)).query(TABLE);
+          const client = await connection(current);
+          await client.query(TABLE);
+          // After the rows of an earlier writer.
+          last = Number((await client.query('SELECT coalesce(max(id), 0) AS last FROM rows_written')).rows[0].last);
+          first = last + 1;
           break;
         } catch (error) {
           if (attempt >= 100) throw error;
@@ -136,7 +141,8 @@ export function createWriter({ ports, paceMs = 5 }) {
     },
     longestGap: () => gaps.reduce((longest, gap) => (gap.ms > longest.ms ? gap : longest), { ms: 0, after: 0 }),
     failures: () => failures,
-    /** Rows 1 … acknowledged() were all confirmed. */
+    /** Rows first() … acknowledged() were all confirmed. */
+    first: () => first,
     acknowledged: () => last,
     /** Milliseconds since the last acknowledgement. */
     silenceMs: () => (lastAt === undefined ? 0 : performance.now() - lastAt),
@@ -160,8 +166,9 @@ export function createWriter({ ports, paceMs = 5 }) {
   };
 }
 
-/** How many of the rows 1 … last are missing there. */
-export async function missingRows(member, last) {
-  const [row] = await member.sql('SELECT $1::bigint - count(*) AS missing FROM rows_written WHERE id BETWEEN 1 AND $1', [last]);
-  return Number(row.missing);
+/** How many of the rows that the writer was promised are missing there. */
+export async function missingRows(member, writer) {
+  const [first, last] = [writer.first(), writer.acknowledged()];
+  const text = 'SELECT $2::bigint - $1::bigint + 1 - count(*) AS missing FROM rows_written WHERE id BETWEEN $1 AND $2';
+  return Number((await member.sql(text, [first, last]))[0].missing);
 }
