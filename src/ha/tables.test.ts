@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import type { DecisionCase } from '../../test/decisions/case.js';
 import { divergenceCases, followCases } from '../../test/decisions/follower.js';
@@ -9,7 +10,7 @@ import { busyCases, dcsUnreachableCases, recoveringCases, startingCases, stopped
 import { play } from '../../test/support/play.js';
 import { SITUATIONS } from './decide.js';
 import { followTable } from './rules/follow.js';
-import { allTables } from './tables.js';
+import { allTables, rulesDocument } from './tables.js';
 
 const CASES: readonly DecisionCase[] = [
   ...raceCases,
@@ -49,6 +50,12 @@ describe('the decision tables', () => {
       IDS.filter((id) => !spared.has(id) && !CATCH_ALL.includes(id)),
       [],
     );
+  });
+
+  test('docs/rules.md is up to date (node scripts/rules-doc.mjs)', () => {
+    // From build/src/ha/ of the repository.
+    const document = readFileSync(new URL('../../../docs/rules.md', import.meta.url), 'utf8');
+    assert.equal(document, rulesDocument(allTables()));
   });
 
   test('cases name rows that exist', () => {

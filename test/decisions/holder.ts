@@ -162,6 +162,11 @@ const becoming: readonly DecisionCase[] = [
     },
   },
   {
+    name: 'a primary keeps the lock though pre_promote said no',
+    given: leader().remember({ isPrePromoteFailed: true }),
+    expect: { ...steady, beside: ['holder/pre-promote-failed'] },
+  },
+  {
     name: 'T41: the first cycle on a new timeline',
     given: winner().asPrimary(7).see({ firstCheckpoint: 'unknown' }),
     expect: { ...steady, actions: ['update-history', 'checkpoint-after-promote'] },

@@ -147,6 +147,35 @@ const unknownCluster = (scene: Scene): Scene => scene.view({ initialize: undefin
 
 export const identityCases: readonly DecisionCase[] = [
   {
+    name: 'a primary without lock that can not be identified',
+    given: healthyCluster().ledBy('b').server({ systemId: undefined }),
+    expect: {
+      rules: ['identity/unidentified-primary'],
+      reason: 'demoting self because I do not have the lock and my system ID is invalid',
+      actions: ['drop-lease', 'cancel-job', 'start-job demote immediate-nolock'],
+      beside: ['identity/no-system-id'],
+    },
+  },
+  {
+    name: 'a primary that can not be identified and belongs to no cluster yet',
+    given: unknownCluster(healthyCluster().withoutLeader()).server({ systemId: undefined }),
+    expect: {
+      rules: ['identity/no-system-id'],
+      reason: 'data dir for the cluster is not empty, but system ID is invalid; consider doing reinitialize',
+      actions: ['callback on_start'],
+      beside: ['identity/unidentified-primary'],
+    },
+  },
+  {
+    name: 'a primary under the lock goes on while it can not be identified',
+    given: healthyCluster().server({ systemId: undefined }),
+    expect: {
+      rules: ['holder/renew-lock', 'holder/primary'],
+      reason: 'no action. I am (a), the leader with the lock',
+      beside: ['identity/no-system-id', 'identity/unidentified-primary'],
+    },
+  },
+  {
     name: 'data that can not be identified',
     given: healthyStandby().stopped().server({ systemId: undefined }),
     expect: {

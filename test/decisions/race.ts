@@ -333,6 +333,19 @@ const postponed = (left: number) => ({
 
 const backingOff: readonly DecisionCase[] = [
   {
+    name: 'a primary does not wait without lock',
+    given: healthyCluster()
+      .after('a')
+      .config({ primary_race_backoff: 30 })
+      .remember({ previousLsn: lsn(900), lastLsn: lsn(1000) }),
+    expect: {
+      rules: ['race/primary', 'holder/primary'],
+      reason: 'acquired session lock as a leader',
+      actions: ['acquire-lock'],
+      beside: ['race/back-off-from-live-primary'],
+    },
+  },
+  {
     name: 'T29: the first leaderless cycle',
     given: backoff(undefined, 1000).telling({ replicationState: undefined }),
     expect: { ...postponed(30), memory: { raceBackoffStartedAt: NOW } },
@@ -398,6 +411,11 @@ const requested: readonly DecisionCase[] = [
 ];
 
 const paused: readonly DecisionCase[] = [
+  {
+    name: 'a server of another cluster does not take the lock on request',
+    given: leaderless().paused().server({ systemId: '7000000000000000002' }).request({ leader: 'c', member: 'a' }),
+    expect: { rules: ['race/paused'], reason: 'no action. I am (a)', beside: ['race/paused-request'] },
+  },
   {
     name: 'T105: nobody races',
     given: leaderless().paused(),

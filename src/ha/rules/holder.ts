@@ -102,7 +102,8 @@ export const holder: readonly Rule<KnownObservation>[] = [
   rule({
     id: 'holder/pre-promote-failed',
     why: 'The script is the operator’s veto; others get their chance for one ttl.',
-    match: (o, memory) => hasLock(o) && !o.config.isPaused && memory.isPrePromoteFailed,
+    // A server that is primary all the same (the operator promoted it) keeps the key: without it there could be a second one.
+    match: (o, memory) => hasLock(o) && !o.config.isPaused && memory.isPrePromoteFailed && !isPrimary(o),
     decide: (_, o) =>
       conclude(
         'Promotion cancelled because the pre-promote script failed',

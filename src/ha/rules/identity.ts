@@ -2,20 +2,31 @@ import { isValidSystemId } from '../../cluster/view.js';
 import { log } from '../decision.js';
 import { hasLock, isPrimary, type KnownObservation } from '../observation.js';
 import { conclude, type Rule, rule } from '../rule.js';
+import { demoteActions } from './demote.js';
 
 const ids = (o: KnownObservation) => ({ cluster: o.cluster.view.initialize, own: o.postgres.systemId });
 
-const isForeign = (o: KnownObservation): boolean => {
+/** These data are of another cluster. */
+export const isForeign = (o: KnownObservation): boolean => {
   const { cluster, own } = ids(o);
   return isValidSystemId(cluster) && isValidSystemId(own) && cluster !== own;
 };
 
+/** There is a cluster that may have, or get, another primary. */
+const isClusterKnown = (o: KnownObservation): boolean => o.cluster.view.leader !== undefined || isValidSystemId(o.cluster.view.initialize);
+
 /** Does this data directory belong to this cluster (ha.md §4.2 rows 6 to 8b)? */
 export const identity: readonly Rule<KnownObservation>[] = [
   rule({
+    id: 'identity/unidentified-primary',
+    why: 'Two primaries must never accept writes, whatever can be told of their data.',
+    match: (o) => !isValidSystemId(o.postgres.systemId) && isPrimary(o) && !hasLock(o) && !o.config.isPaused && isClusterKnown(o),
+    decide: () => conclude('demoting self because I do not have the lock and my system ID is invalid', demoteActions('immediate-nolock')),
+  }),
+  rule({
     id: 'identity/no-system-id',
-    why: 'Data that can’t be identified is not touched.',
-    match: (o) => !isValidSystemId(o.postgres.systemId),
+    why: 'Data that can’t be identified is not touched. A primary that runs under the lock goes on: the lock must not run out.',
+    match: (o) => !isValidSystemId(o.postgres.systemId) && !(isPrimary(o) && hasLock(o)),
     decide: () => conclude('data dir for the cluster is not empty, but system ID is invalid; consider doing reinitialize'),
   }),
   rule({

@@ -23,11 +23,13 @@ import { armed } from '../rewind.js';
 import { ask, conclude, type Rule, rule, type Verdict } from '../rule.js';
 import { canSomebodyTakeOver } from '../takeover.js';
 import { demoteActions } from './demote.js';
+import { isForeign } from './identity.js';
 
 /** A leaderless cluster is looked at again after this long, not after loop_wait: clients are waiting. */
 const RETRY_MS = 1000;
 
 const request = (o: KnownObservation) => o.cluster.view.failover;
+const isUnscheduled = (o: KnownObservation): boolean => request(o) !== undefined && request(o)?.scheduledAt === undefined;
 
 function acquire(lines: readonly Action[] = []): Verdict {
   return { reason: '', actions: [...lines, { kind: 'acquire-lock' }], goOn: true };
@@ -128,7 +130,8 @@ export const race: readonly Rule<KnownObservation>[] = [
     why: 'A frozen agent beside a living primary: its standbys still receive WAL.',
     match: (o, memory) => {
       const backoff = o.config.primaryRaceBackoffMs;
-      if (o.config.isPaused || o.config.standbyCluster !== undefined || backoff <= 0) return undefined;
+      // A primary must not wait without lock: it gets its key back, or stops.
+      if (o.config.isPaused || isPrimary(o) || o.config.standbyCluster !== undefined || backoff <= 0) return undefined;
       if (request(o)?.candidate !== undefined || memory.previousLsn === undefined) return undefined;
       const startedAt = memory.raceBackoffStartedAt ?? o.now;
       const left = startedAt + backoff - o.now;
@@ -154,7 +157,7 @@ export const race: readonly Rule<KnownObservation>[] = [
     id: 'race/paused-request',
     why: 'In maintenance mode only the named candidate of an unscheduled request may take the lock.',
     match: (o, memory) =>
-      o.config.isPaused && !o.policy.traits.nofailover && request(o) !== undefined && request(o)?.scheduledAt === undefined && !isPrimary(o)
+      o.config.isPaused && !o.policy.traits.nofailover && isUnscheduled(o) && !isPrimary(o) && !isForeign(o)
         ? requestedRace(o, memory)
         : undefined,
     decide: (verdict) => verdict,
