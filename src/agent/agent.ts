@@ -9,7 +9,7 @@ import { apiUrlOf } from '../cluster/member.js';
 import { type ClusterView, memberNamed } from '../cluster/view.js';
 import { decide } from '../ha/decide.js';
 import type { Decision } from '../ha/decision.js';
-import { judgeTakeover, takeoverPeers } from '../ha/election.js';
+import { judgeTakeover, limitationOf, takeoverPeers } from '../ha/election.js';
 import { isFencing } from '../ha/job.js';
 import { type Facts, fencingMargin, isPrimary, type KnownObservation, type Observation } from '../ha/observation.js';
 import { armed } from '../ha/rewind.js';
@@ -535,9 +535,9 @@ export class Agent {
       leaseEnd: () => this.lock.leaseEnd,
       dropLease: () => this.lock.drop(),
       holdsLock: () => this.lock.isHeld,
-      nextTimeline: () => clusterTimeline(state.view?.history) + 1,
+      reserveTimeline: () => this.reserveTimeline(),
       releaseLock: (lastLsn) => this.releaseLock(lastLsn),
-      hasSuccessorWith: (target) => this.hasSuccessorWith(target),
+      successorWith: (target) => this.successorWith(target),
       freshUpstream: async () => {
         const o = (await this.tryLoad()) ? this.knownObservation() : undefined;
         return o === undefined ? undefined : (upstreamOf(o) ?? (o.cluster.view.leader === undefined ? remoteMember(o) : undefined));
@@ -561,12 +561,29 @@ export class Agent {
     this.controller.invalidate();
   }
 
-  private async hasSuccessorWith(target: Lsn): Promise<boolean> {
+  private async reserveTimeline(): Promise<number | undefined> {
+    const { dcs, log, postgres } = this.ports;
+    const own = (await postgres.replicaTimeline()) ?? 0;
+    const { view, config } = this.state;
+    const timeline = Math.max(own, clusterTimeline(view?.history), view?.reservedTimeline ?? 0) + 1;
+    try {
+      if (await dcs.writeTimeline(String(timeline), { timeoutMs: config.retryTimeoutMs })) return timeline;
+      log.warning(`not promoting: the store refused to reserve timeline ${timeline}`);
+    } catch (error) {
+      if (!(error instanceof DcsUnavailable)) throw error;
+      log.warning(`not promoting: timeline ${timeline} could not be reserved: ${error.message}`);
+    }
+    return undefined;
+  }
+
+  /** `nobody`: no member that answers may take over, and waiting for one is in vain. */
+  private async successorWith(target: Lsn): Promise<'found' | 'not-yet' | 'nobody'> {
     const o = this.knownObservation();
-    if (o === undefined) return false;
+    if (o === undefined) return 'nobody';
     const question = { targetLsn: target };
     const answers = await askPeers(takeoverPeers(o, question), o, this.ports);
-    return judgeTakeover(o, answers, question).yes;
+    if (judgeTakeover(o, answers, question).yes) return 'found';
+    return [...answers.values()].some((answer) => limitationOf(answer) === undefined) ? 'not-yet' : 'nobody';
   }
 
   private async awaitOtherLeader(timeoutMs: number): Promise<void> {

@@ -35,6 +35,8 @@ export interface ClusterView {
   readonly failover: FailoverRequest | undefined;
   readonly sync: SyncState;
   readonly history: TimelineHistory | undefined;
+  /** Our extension, key `timeline`: the highest number that a promotion has reserved; 0: none. Other implementations ignore it. */
+  readonly reservedTimeline: number;
   /** Member name → api_url; undefined when the key is absent or not an object. */
   readonly failsafe: ReadonlyMap<string, string> | undefined;
 }
@@ -58,6 +60,7 @@ export const EMPTY_VIEW: ClusterView = {
   failover: undefined,
   sync: NO_SYNC_STATE,
   history: undefined,
+  reservedTimeline: 0,
   failsafe: undefined,
 };
 
@@ -84,6 +87,7 @@ export function parseClusterView(keys: Iterable<StoredKey>): ClusterView {
     failover: failover && parseFailoverRequest(failover.value, failover.version),
     sync: sync === undefined ? NO_SYNC_STATE : parseSyncState(sync.value, sync.version),
     history: history && parseHistory(history.value, history.version),
+    reservedTimeline: parseReservedTimeline(byName.get('timeline')?.value),
     failsafe: parseFailsafe(byName.get('failsafe')?.value),
   };
 }
@@ -99,6 +103,10 @@ function parseLeader(stored: StoredKey | undefined, members: readonly Member[]):
   const name = stored.value;
   const member = members.find((m) => m.name === name) ?? { name, version: stored.version, session: undefined, data: {} };
   return { name, version: stored.version, session: stored.session, member };
+}
+
+function parseReservedTimeline(value: string | undefined): number {
+  return value !== undefined && /^[0-9]{1,10}$/.test(value) ? Number(value) : 0;
 }
 
 function parseFailsafe(value: string | undefined): ReadonlyMap<string, string> | undefined {

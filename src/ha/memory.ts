@@ -9,6 +9,8 @@ export interface Memory {
   readonly wasPaused: boolean;
   /** A (re)start was ordered and its end is to be judged. */
   readonly isRecovering: boolean;
+  /** When a start that was ordered failed. */
+  readonly startFailedAt: Milliseconds | undefined;
   /** When single-user recovery was ordered in this episode; undefined: not yet. */
   readonly crashRecoveryStartedAt: Milliseconds | undefined;
   /** Time-out of a restart that an operator gave. */
@@ -34,6 +36,7 @@ export interface Memory {
 export const INITIAL_MEMORY: Memory = {
   wasPaused: false,
   isRecovering: false,
+  startFailedAt: undefined,
   crashRecoveryStartedAt: undefined,
   startTimeoutMs: undefined,
   lastLsn: undefined,

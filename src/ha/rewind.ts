@@ -54,7 +54,9 @@ function compare(o: KnownObservation, leader: Upstream, local: LocalPosition, ti
   lines.push(log('info', `primary_timeline=${timelines.timeline}`));
   const decided = (isNeeded: boolean): Divergence => ({ kind: 'decided', isNeeded, log: lines });
   if (local.timeline > timelines.timeline) return decided(true);
-  if (local.timeline === timelines.timeline) return decided(false);
+  // On one timeline a follower can't be beyond its leader: if it is, the two only share the number (ours leave numbers out,
+  // but a Python member may have promoted) «RISK».
+  if (local.timeline === timelines.timeline) return decided(local.lsn > timelines.lsn);
   const fork = forkOf(timelines.history, local.timeline);
   if (timelines.history.length === 0) return decided(false);
   if (fork === undefined) return decided(true);

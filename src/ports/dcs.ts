@@ -72,6 +72,8 @@ export interface Dcs {
   writeLegacyOptime(value: string, options: CallOptions): Promise<boolean>;
   writeFailsafe(value: string, options: CallOptions): Promise<boolean>;
   writeHistory(value: string, options: CallOptions): Promise<boolean>;
+  /** The number of the timeline that a promotion is about to begin: nobody may use it again, whatever becomes of it. */
+  writeTimeline(value: string, options: CallOptions): Promise<boolean>;
 
   /** With a version: compare-and-set, false when it lost. Without: overwrite. */
   writeConfig(value: string, version: string | undefined, options: CallOptions): Promise<boolean>;

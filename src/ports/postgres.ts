@@ -184,7 +184,8 @@ export interface LocalPosition {
 export type LeaderTimelines =
   | { readonly kind: 'unreachable'; readonly error: string }
   | { readonly kind: 'in-recovery' }
-  | { readonly kind: 'known'; readonly timeline: number; readonly history: readonly HistoryLine[] };
+  /** `lsn`: what the leader has flushed; nobody who follows it can be beyond. */
+  | { readonly kind: 'known'; readonly timeline: number; readonly lsn: Lsn; readonly history: readonly HistoryLine[] };
 
 export type RewindOutcome =
   | { readonly kind: 'done' }

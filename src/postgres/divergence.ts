@@ -57,7 +57,12 @@ export class Divergence {
   async localPosition(): Promise<LocalPosition | undefined> {
     const { server, state, control } = this.parts;
     const isRunning = (await server.find()) !== undefined;
-    const running = isRunning ? { timeline: await this.parts.replicaTimeline(), replayLsn: await this.replayLsn() } : undefined;
+    let running: { timeline: number | undefined; replayLsn: Lsn | undefined } | undefined;
+    if (isRunning) {
+      // The position first: one that is read after the timeline may lie on the next timeline already, and would look diverged.
+      const replayLsn = await this.replayLsn();
+      running = { replayLsn, timeline: await this.parts.replicaTimeline() };
+    }
     return localPosition(running, { isStarting: isStarting(state.state), controlData: await control.read() });
   }
 

@@ -323,7 +323,7 @@ export class SimPostgres implements Postgres {
     const from = this.o.reachable(leader.name);
     if (from === undefined || !from.isRunning || from.isStarting) return { kind: 'unreachable', error: 'connection refused' };
     if (from.isInRecovery) return { kind: 'in-recovery' };
-    return { kind: 'known', timeline: from.timeline, history: from.history };
+    return { kind: 'known', timeline: from.timeline, lsn: from.lsn, history: from.history };
   }
 
   async checkpointRecordEnd(_timeline: number, lsn: Lsn): Promise<Lsn | undefined> {

@@ -8,6 +8,7 @@ const steady = { rules: ['follow/steady'], reason: FOLLOWING };
 const leftAt700 = {
   kind: 'known' as const,
   timeline: 3,
+  lsn: lsn(9_000_000),
   history: [
     { timeline: 1, lsn: lsn(10), reason: '' },
     { timeline: 2, lsn: lsn(700), reason: '' },

@@ -77,6 +77,49 @@ export const stoppedCases: readonly DecisionCase[] = [
     },
   },
   {
+    name: 'the holder failed to start a moment ago',
+    given: leader()
+      .stopped('start failed', 'demoted')
+      .remember({ startFailedAt: milliseconds(NOW - 1000) }),
+    expect: {
+      rules: ['stopped/start-with-lock-failed-just-now'],
+      reason: 'failed to start postgres',
+      actions: [],
+      beside: ['stopped/read-only-with-lock', 'stopped/start-failed-just-now'],
+    },
+  },
+  {
+    name: 'the holder failed to start long ago',
+    given: leader()
+      .stopped('start failed', 'demoted')
+      .remember({ startFailedAt: milliseconds(NOW - 10_001) }),
+    expect: {
+      rules: ['stopped/read-only-with-lock'],
+      reason: READ_ONLY,
+      actions: ['disarm-watchdog', 'start-job start-standby nobody replica'],
+      beside: ['stopped/start-with-lock-failed-just-now'],
+    },
+  },
+  {
+    name: 'a standby failed to start a moment ago',
+    given: healthyStandby()
+      .stopped('start failed', 'replica')
+      .remember({ startFailedAt: milliseconds(NOW - 1000), rewind: 'failed' }),
+    expect: { rules: ['stopped/start-failed-just-now'], reason: 'failed to start postgres', actions: [], beside: ['stopped/standby'] },
+  },
+  {
+    name: 'a standby failed to start long ago',
+    given: healthyStandby()
+      .stopped('start failed', 'replica')
+      .remember({ startFailedAt: milliseconds(NOW - 10_001), rewind: 'failed' }),
+    expect: {
+      rules: ['stopped/standby'],
+      reason: 'starting as a secondary',
+      actions: ['disarm-watchdog', 'start-job start-standby b replica'],
+      beside: ['stopped/start-failed-just-now'],
+    },
+  },
+  {
     name: 'T76: a crashed former primary in a cluster without leader',
     given: crashed(leader().after('a')).answering({ canRewind: false }),
     expect: {
@@ -152,7 +195,7 @@ export const stoppedCases: readonly DecisionCase[] = [
       .stopped('stopped', 'demoted')
       .answering({
         localPosition: { timeline: 2, lsn: lsn(701), isInRecovery: true },
-        leaderTimelines: { kind: 'known', timeline: 3, history: [{ timeline: 2, lsn: lsn(700), reason: '' }] },
+        leaderTimelines: { kind: 'known', timeline: 3, lsn: lsn(9_000_000), history: [{ timeline: 2, lsn: lsn(700), reason: '' }] },
       }),
     expect: {
       rules: ['stopped/arm-divergence-check', 'divergence/check', 'divergence/read-can-rewind', 'divergence/rewind'],

@@ -366,6 +366,7 @@ export function healthyCluster(options: { members?: number } = {}): Scene {
     failover: undefined,
     sync: NO_SYNC_STATE,
     history: undefined,
+    reservedTimeline: 0,
     failsafe: undefined,
   };
   const parsed = parseGlobalConfig({ postgresql: { use_slots: false } });

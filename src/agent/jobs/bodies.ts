@@ -50,10 +50,13 @@ async function promote(s: JobServices, control: JobControl): Promise<JobEnd> {
     return { kind: 'promote', outcome: 'cancelled' };
   }
   if (!isAllowed && !s.config().isPaused) return { kind: 'promote', outcome: 'pre-promote-failed' };
+  const timeline = await s.reserveTimeline();
+  if (timeline === undefined) return { kind: 'promote', outcome: 'failed' };
   // The premise is checked again at the last moment: without a valid lease another member may be promoted already.
+  if (control.isCancelled || !s.holdsLock()) return { kind: 'promote', outcome: 'cancelled' };
   control.closePrePromote();
   s.resetFirstCheckpoint();
-  const outcome = await s.postgres.promote({ timeoutMs: s.config().loopWaitMs, leastTimeline: s.nextTimeline() });
+  const outcome = await s.postgres.promote({ timeoutMs: s.config().loopWaitMs, leastTimeline: timeline });
   return { kind: 'promote', outcome };
 }
 

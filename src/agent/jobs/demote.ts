@@ -63,7 +63,9 @@ export async function tryHandOver(
 ): Promise<boolean> {
   const until = s.clock.monotonic() + HAND_OVER_MS;
   while (!control.isCancelled && s.clock.monotonic() < until) {
-    if (await s.hasSuccessorWith(positions.checkpoint)) {
+    const successor = await s.successorWith(positions.checkpoint);
+    if (successor === 'nobody') return false;
+    if (successor === 'found') {
       s.postgres.setRole('demoted');
       await s.releaseLock(positions.previous);
       return true;

@@ -20,8 +20,8 @@ export interface JobServices {
   dropLease(): void;
   /** Writes the position that a successor is measured by, gives the key away and publishes the member. */
   releaseLock(lastLsn: Lsn | undefined): Promise<void>;
-  /** Whether a member that may take over has received `target`; asks the members. */
-  hasSuccessorWith(target: Lsn): Promise<boolean>;
+  /** Whether a member that may take over has received `target`; asks the members. `nobody`: none of them can take over at all. */
+  successorWith(target: Lsn): Promise<'found' | 'not-yet' | 'nobody'>;
   /** Reads the store; the upstream of now, undefined when nobody leads or the store does not answer. */
   freshUpstream(): Promise<Upstream | undefined>;
   /** Whom to copy from: undefined when nobody leads. */
@@ -29,8 +29,11 @@ export interface JobServices {
   /** Waits until the store shows another leader than this member, at most so long. */
   awaitOtherLeader(timeoutMs: number): Promise<void>;
   holdsLock(): boolean;
-  /** The first timeline that nobody in the cluster can have used. */
-  nextTimeline(): number;
+  /**
+   * Reserves a timeline in the store that nobody in the cluster can have used, for the promotion of this server.
+   * @returns undefined when the store did not confirm it: then nobody may promote.
+   */
+  reserveTimeline(): Promise<number | undefined>;
   /** This server has a new timeline whose first checkpoint is due. */
   resetFirstCheckpoint(): void;
 }

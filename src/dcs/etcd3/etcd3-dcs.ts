@@ -192,6 +192,10 @@ class Etcd3Dcs implements Dcs {
     return this.#plainWrite('failsafe', value, options, 'once');
   }
 
+  writeTimeline(value: string, options: CallOptions): Promise<boolean> {
+    return this.#plainWrite('timeline', value, options, 'once');
+  }
+
   writeHistory(value: string, options: CallOptions): Promise<boolean> {
     return this.#plainWrite('history', value, options, 'once');
   }

@@ -133,6 +133,10 @@ export class MemoryDcs implements Dcs {
     return this.#write('failsafe', value, undefined, options);
   }
 
+  writeTimeline(value: string, options: CallOptions): Promise<boolean> {
+    return this.#write('timeline', value, undefined, options);
+  }
+
   writeHistory(value: string, options: CallOptions): Promise<boolean> {
     return this.#write('history', value, undefined, options);
   }

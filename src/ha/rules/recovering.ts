@@ -22,7 +22,7 @@ export const recovering: readonly Rule<KnownObservation>[] = [
             : []),
           { kind: 'release-lock', lastLsn: undefined, publish: false },
         ],
-        { remember: { isRecovering: false } },
+        { remember: { isRecovering: false, startFailedAt: o.now } },
       );
     },
   }),
@@ -30,18 +30,20 @@ export const recovering: readonly Rule<KnownObservation>[] = [
     id: 'recovering/failed',
     why: 'The next cycle tries again.',
     match: (o, memory) => memory.isRecovering && !isRewindPending(memory) && !o.postgres.isProcessRunning,
-    decide: () => conclude('failed to start postgres', [{ kind: 'disarm-watchdog' }], { remember: { isRecovering: false } }),
+    decide: (_, o) =>
+      conclude('failed to start postgres', [{ kind: 'disarm-watchdog' }], { remember: { isRecovering: false, startFailedAt: o.now } }),
   }),
   rule({
     id: 'recovering/done',
     why: 'The episode is over; what it left behind counts no more.',
     match: (_, memory) => memory.isRecovering,
-    decide: (_, __, memory) => ({
+    decide: (_, o, memory) => ({
       reason: '',
       actions: [],
       goOn: true,
       remember: {
         isRecovering: false,
+        startFailedAt: o.postgres.isProcessRunning ? undefined : o.now,
         crashRecoveryStartedAt: undefined,
         rewind: memory.rewind === 'success' ? 'initial' : memory.rewind,
       },

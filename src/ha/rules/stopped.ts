@@ -1,3 +1,4 @@
+import { type Milliseconds, milliseconds } from '../../base/duration.js';
 import { log } from '../decision.js';
 import { isRewindExecuted, type Memory } from '../memory.js';
 import { hasLock, type KnownObservation } from '../observation.js';
@@ -19,6 +20,13 @@ const isHolder = (o: KnownObservation): boolean => hasLock(o) && o.facts.lock !=
 function controlState(o: KnownObservation): string | undefined {
   const control = o.facts.controlData;
   return control === undefined || control === 'unreadable' ? undefined : control.clusterState;
+}
+
+/** When a server whose start failed may be started again; undefined: at once. */
+function nextStart(o: KnownObservation, memory: Memory): Milliseconds | undefined {
+  if (memory.startFailedAt === undefined) return undefined;
+  const at = milliseconds(memory.startFailedAt + o.config.loopWaitMs);
+  return at > o.now ? at : undefined;
 }
 
 function startStandby(
@@ -137,6 +145,12 @@ export const stopped: readonly Rule<KnownObservation>[] = [
       ),
   }),
   rule({
+    id: 'stopped/start-with-lock-failed-just-now',
+    why: 'A server that can’t start would be started again and again, as fast as it fails.',
+    match: (o, memory) => isStopped(o) && isHolder(o) && nextStart(o, memory),
+    decide: (wakeAt) => conclude('failed to start postgres', [], { wakeAt }),
+  }),
+  rule({
     id: 'stopped/read-only-with-lock',
     why: 'Start as a standby of nobody, then promote: a new timeline for whatever happened before.',
     match: (o) => isStopped(o) && isHolder(o) && o.config.standbyCluster === undefined,
@@ -160,6 +174,12 @@ export const stopped: readonly Rule<KnownObservation>[] = [
     why: 'See the table of divergence.',
     match: (o, memory) => (isStopped(o) && !isRewindExecuted(memory) ? delegate(divergence, o, memory) : undefined),
     decide: (verdict) => verdict,
+  }),
+  rule({
+    id: 'stopped/start-failed-just-now',
+    why: 'As the row above for a leader; a rewind that is due comes first, because it may be the cure.',
+    match: (o, memory) => isStopped(o) && nextStart(o, memory),
+    decide: (wakeAt) => conclude('failed to start postgres', [], { wakeAt }),
   }),
   rule({
     id: 'stopped/standby-leader',

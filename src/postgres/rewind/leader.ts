@@ -1,3 +1,4 @@
+import { parseLsn } from '../../base/lsn.js';
 import { parseInteger } from '../../base/python-values.js';
 import type { Clock } from '../../ports/clock.js';
 import type { LeaderTimelines } from '../../ports/postgres.js';
@@ -31,11 +32,13 @@ export async function leaderTimelines(source: RewindSource, clock: Clock): Promi
     const recovers = await withSession(primaryOnly(source.parameters), { clock }, isInRecovery);
     if (recovers) return { kind: 'in-recovery' };
     return await withSession(source.replication, { clock, isReplication: true }, async (session) => {
-      const timeline = parseInteger((await session.query('IDENTIFY_SYSTEM'))[0]?.['timeline']);
-      if (timeline === undefined) return { kind: 'unreachable', error: `${source.name} told no timeline` };
-      if (timeline <= 1) return { kind: 'known', timeline, history: [] };
+      const identity = (await session.query('IDENTIFY_SYSTEM'))[0];
+      const timeline = parseInteger(identity?.['timeline']);
+      const lsn = parseLsn(identity?.['xlogpos'] ?? '');
+      if (timeline === undefined || lsn === undefined) return { kind: 'unreachable', error: `${source.name} told no timeline` };
+      if (timeline <= 1) return { kind: 'known', timeline, lsn, history: [] };
       const content = (await session.query(`TIMELINE_HISTORY ${timeline}`))[0]?.['content'];
-      return { kind: 'known', timeline, history: parseHistoryFile(content ?? '') };
+      return { kind: 'known', timeline, lsn, history: parseHistoryFile(content ?? '') };
     });
   } catch (error) {
     if (error instanceof ConnectionProblem || error instanceof QueryFailed) return { kind: 'unreachable', error: error.message };
