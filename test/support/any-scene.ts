@@ -214,7 +214,7 @@ const peer: fc.Arbitrary<PeerStatus> = fc.constantFrom<PeerStatus>(
   RUNNING_AS_PRIMARY,
 );
 
-const timelines = { kind: 'known' as const, timeline: 2, history: [{ timeline: 1, lsn: lsn(1000), reason: '' }] };
+const timelines = { kind: 'known' as const, lsn: lsn(9_000_000), timeline: 2, history: [{ timeline: 1, lsn: lsn(1000), reason: '' }] };
 
 const world = fc
   .record({
