@@ -3,10 +3,15 @@ import type { Clock } from '../../ports/clock.js';
 import { DcsUnavailable } from '../../ports/dcs.js';
 import type { Log } from '../../ports/log.js';
 import type { Random } from '../../ports/random.js';
+import type { ResolveService } from '../shared/dns.js';
 import { HttpEndpoint, HttpFailure, type StreamHandlers } from '../shared/http-client.js';
 import type { Deadline } from '../shared/retry.js';
 import { EtcdError, errorOf } from './errors.js';
+import { classify, unsent } from './failures.js';
+import { MemberList } from './member-list.js';
+import { Progress } from './progress.js';
 import { type EtcdSettings, findSeeds } from './settings.js';
+import { gatewayPrefix } from './wire.js';
 
 /** Values may be 1 MB each, and base64 adds a third; a bound is still needed. */
 const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
@@ -14,6 +19,8 @@ const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
 const MIN_ATTEMPT_MS = 1000;
 /** Two renewals of the token within one request: more would only hammer a server that refuses. */
 const MAX_AUTHENTICATIONS = 2;
+/** Reads, and what a compare guards: sent again on a new connection when a kept one turned out to be closed. */
+const IS_HARMLESS_TWICE: ReadonlySet<string> = new Set(['/kv/range', '/kv/txn', '/lease/keepalive', '/cluster/member/list']);
 
 export interface EtcdAnswer {
   readonly body: JsonObject;
@@ -29,63 +36,67 @@ export interface EtcdClientOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  readonly resolveService?: ResolveService;
 }
 
-/** Requests to an etcd cluster through its JSON gateway: finding members, fail-over between them, authentication. */
+/** Requests to an etcd cluster through its JSON gateway: fail-over between members, authentication, and which answers count. */
 export class EtcdClient {
+  readonly progress: Progress;
   readonly #options: EtcdClientOptions;
   readonly #endpoints = new Map<string, HttpEndpoint>();
-  #members: readonly string[] = [];
-  #base = 0;
-  #areMembersKnown = false;
+  readonly #members: MemberList;
   #prefix: string | undefined;
   #credentials: EtcdSettings['credentials'];
   #token: string | undefined;
-  #clusterId: string | undefined;
-  #raftTerm = 0n;
-  /** The highest revision that any answer has told: a cache that is behind it may be stale. */
-  heardRevision = 0n;
-  /** Called when a request got no answer: what is known of the store may be stale from here on. */
+  #isClosed = false;
+  /** Called when a member did not answer: what is known of the store may be stale from here on. */
   onFailure: () => void = () => undefined;
 
   constructor(options: EtcdClientOptions) {
+    const { settings, clock, random, log, resolveService } = options;
     this.#options = options;
-    this.#credentials = options.settings.credentials;
+    this.#credentials = settings.credentials;
+    this.#members = new MemberList(random, (timeoutMs) => findSeeds(settings, { clock, timeoutMs }, resolveService));
+    this.progress = new Progress(log);
   }
 
   /** @throws EtcdError for an answer that is an error; DcsUnavailable when there is none. */
   async post(path: string, body: unknown, deadline: Deadline, attempts: Attempts): Promise<EtcdAnswer> {
+    const attemptMs = this.#attemptMs(deadline);
     let isAmbiguous = false;
     let authentications = 0;
     let lastError: Error | undefined;
-    const attemptMs = this.#attemptMs(deadline);
     for (;;) {
-      const count = Math.max(1, this.#members.length);
-      for (let tried = 0; tried < count; ) {
-        if (deadline.remainingMs() <= 0) throw this.#unavailable(path, deadline, lastError);
+      for (let tried = 0; tried < this.#members.count; ) {
+        if (deadline.remainingMs() <= 0 || this.#isClosed) throw this.#unavailable(path, deadline, lastError);
         try {
           await this.#prepare(deadline);
-          const answer = await this.#exchange(this.#member(), path, body, Math.min(attemptMs, deadline.remainingMs()), deadline);
-          return { body: answer, isAmbiguous };
+          const answer = await this.#exchange(path, body, Math.min(attemptMs, deadline.remainingMs()), deadline);
+          return { body: answer.result, isAmbiguous: isAmbiguous || answer.isAmbiguous };
         } catch (error) {
           const verdict = classify(error);
-          if (verdict === 'final') throw error;
-          lastError = error as Error;
+          if (!(error instanceof Error) || verdict === 'final') throw isAmbiguous ? this.#doubtful(error, path, deadline) : error;
+          lastError = error;
           if (verdict === 'authenticate') {
             this.#token = undefined;
             authentications += 1;
-            if (this.#credentials === undefined || authentications > MAX_AUTHENTICATIONS) throw new EtcdError('refused', lastError.message);
+            if (this.#credentials === undefined || authentications > MAX_AUTHENTICATIONS) {
+              const refusal = new EtcdError('refused', error.message);
+              throw isAmbiguous ? this.#doubtful(refusal, path, deadline) : refusal;
+            }
             continue;
           }
           tried += 1;
-          this.#base += 1;
+          this.#members.moveOn();
+          this.onFailure();
           if (verdict === 'not-sent') continue;
           isAmbiguous = true;
           if (attempts === 'once') throw this.#unavailable(path, deadline, lastError);
         }
       }
       // Names and members may have changed while nobody answered.
-      this.#forgetMembers();
+      this.#members.forget();
+      this.#prefix = undefined;
       if (attempts === 'once' || !(await deadline.pause())) throw this.#unavailable(path, deadline, lastError);
     }
   }
@@ -100,18 +111,19 @@ export class EtcdClient {
       // Ends the stream when the member has lost its leader; without it a cut-off member is silent for as long as that lasts.
       headers: { ...this.#headers(), 'grpc-metadata-hasleader': 'true' },
       timeoutMs: deadline.remainingMs(),
+      signal: deadline.signal,
     };
     try {
-      return await this.#endpoint(this.#member()).stream(request, handlers);
+      return await this.#endpoint().stream(request, handlers);
     } catch (error) {
-      this.#base += 1;
+      this.#members.moveOn();
       throw error;
     }
   }
 
   /** Follows the members' own list of client addresses. A failure keeps the old list. */
   async refreshMembers(deadline: Deadline): Promise<void> {
-    this.#areMembersKnown = false;
+    this.#members.refresh();
     await this.#prepare(deadline);
   }
 
@@ -127,77 +139,60 @@ export class EtcdClient {
   }
 
   close(): void {
+    this.#isClosed = true;
     for (const endpoint of this.#endpoints.values()) endpoint.close();
   }
 
   /** dcs.md §8.3: each member gets its share; with one or two members the share is split into several attempts. */
   #attemptMs(deadline: Deadline): number {
-    const count = Math.max(1, this.#members.length);
+    const { count } = this.#members;
     const attempts = count === 1 ? 3 : count === 2 ? 4 : count;
     return Math.max(MIN_ATTEMPT_MS, deadline.totalMs / attempts);
   }
 
   async #prepare(deadline: Deadline): Promise<void> {
     const timeoutMs = (): number => Math.min(this.#attemptMs(deadline), deadline.remainingMs());
-    if (this.#members.length === 0) this.#members = shuffled(await findSeeds(this.#options.settings), this.#options.random);
-    if (this.#members.length === 0) throw new HttpFailure('no address of an etcd server', false);
+    await this.#members.seed(timeoutMs());
     this.#prefix ??= await this.#findPrefix(timeoutMs(), deadline);
     if (this.#credentials !== undefined && this.#token === undefined) await this.#authenticate(timeoutMs(), deadline);
-    if (!this.#areMembersKnown && !this.#options.settings.isProxy) await this.#findMembers(timeoutMs(), deadline);
+    if (!this.#members.isDiscovered && !this.#options.settings.isProxy) await this.#discover(timeoutMs(), deadline);
   }
 
   async #findPrefix(timeoutMs: number, deadline: Deadline): Promise<string> {
-    const response = await unsent(
-      this.#endpoint(this.#member()).request({ method: 'GET', path: '/version', timeoutMs, signal: deadline.signal, isRepeatable: true }),
+    const { status, body } = await unsent(
+      this.#endpoint().request({ method: 'GET', path: '/version', timeoutMs, signal: deadline.signal, isRepeatable: true }),
     );
-    const version = String(parseJsonObject(response.body)?.['etcdcluster'] ?? '');
-    const [major = 0, minor = 0] = version.split('.').map(Number);
-    if (response.status !== 200 || !(major >= 3)) throw new HttpFailure(`no usable version of etcd: ${response.body.slice(0, 100)}`, false);
-    if (major > 3 || minor >= 4) return '/v3';
-    return minor === 3 ? '/v3beta' : '/v3alpha';
+    const prefix = status === 200 ? gatewayPrefix(String(parseJsonObject(body)?.['etcdcluster'] ?? '')) : undefined;
+    if (prefix === undefined) throw new HttpFailure(`no usable version of etcd: ${body.slice(0, 100)}`, false);
+    return prefix;
   }
 
   async #authenticate(timeoutMs: number, deadline: Deadline): Promise<void> {
+    const credentials = this.#credentials;
+    const body = { name: credentials?.username, password: credentials?.password };
+    let token = '';
     try {
-      const body = { name: this.#credentials?.username, password: this.#credentials?.password };
-      const answer = await unsent(this.#exchange(this.#member(), '/auth/authenticate', body, timeoutMs, deadline));
-      this.#token = String(answer['token'] ?? '');
+      const { result } = await unsent(this.#exchange('/auth/authenticate', body, timeoutMs, deadline));
+      token = String(result['token'] ?? '');
     } catch (error) {
       if (!(error instanceof EtcdError) || error.kind !== 'auth-off') throw error;
-      this.#token = '';
+    }
+    // They may have been changed by a reload meanwhile.
+    if (credentials === this.#credentials) this.#token = token;
+  }
+
+  async #discover(timeoutMs: number, deadline: Deadline): Promise<void> {
+    try {
+      this.#members.discover((await unsent(this.#exchange('/cluster/member/list', {}, timeoutMs, deadline))).result);
+    } catch (error) {
+      if (!(error instanceof EtcdError) || error.kind !== 'refused') throw error;
+      this.#options.log.warning(`etcd does not tell its members: ${error.message}`);
+      this.#members.discover(undefined);
     }
   }
 
-  async #findMembers(timeoutMs: number, deadline: Deadline): Promise<void> {
-    const current = this.#member();
-    const answer = await unsent(this.#exchange(current, '/cluster/member/list', {}, timeoutMs, deadline));
-    const members = Array.isArray(answer['members']) ? answer['members'] : [];
-    const urls = members.flatMap((member) =>
-      isJsonObject(member) && Array.isArray(member['clientURLs']) ? member['clientURLs'].map(String) : [],
-    );
-    this.#areMembersKnown = true;
-    const known = [...new Set(urls.map((url) => url.replace(/\/+$/, '')))];
-    if (known.length === 0) return;
-    // The member that just answered stays the base, so that discovery does not move everybody to the same one.
-    const others = shuffled(
-      known.filter((url) => url !== current),
-      this.#options.random,
-    );
-    this.#members = known.includes(current) ? [current, ...others] : others;
-    this.#base = 0;
-  }
-
-  #forgetMembers(): void {
-    this.#members = [];
-    this.#areMembersKnown = false;
-    this.#prefix = undefined;
-  }
-
-  #member(): string {
-    return this.#members[this.#base % this.#members.length] ?? '';
-  }
-
-  #endpoint(origin: string): HttpEndpoint {
+  #endpoint(): HttpEndpoint {
+    const origin = this.#members.base;
     let endpoint = this.#endpoints.get(origin);
     if (endpoint === undefined) {
       endpoint = new HttpEndpoint({ origin, clock: this.#options.clock, tls: this.#options.settings.tls });
@@ -212,75 +207,39 @@ export class EtcdClient {
     return headers;
   }
 
-  async #exchange(member: string, path: string, body: unknown, timeoutMs: number, deadline: Deadline): Promise<JsonObject> {
-    const response = await this.#endpoint(member).request({
+  async #exchange(path: string, body: unknown, timeoutMs: number, deadline: Deadline): Promise<ExchangeResult> {
+    const response = await this.#endpoint().request({
       method: 'POST',
       path: `${this.#prefix}${path}`,
       headers: path === '/auth/authenticate' ? { 'content-type': 'application/json' } : this.#headers(),
       body: JSON.stringify(body),
       timeoutMs,
       signal: deadline.signal,
+      isRepeatable: IS_HARMLESS_TWICE.has(path),
       maxBodyBytes: MAX_ANSWER_BYTES,
     });
     const error = errorOf(response.status, response.body);
     if (error !== undefined) throw error;
     const document = parseJsonObject(response.body) ?? {};
     const result = isJsonObject(document['result']) ? document['result'] : document;
-    this.checkHeader(result['header']);
-    return result;
-  }
-
-  /** Remembers how far the cluster is, and refuses a member that is behind (dcs.md §8.5). @throws EtcdError */
-  checkHeader(header: unknown): void {
-    if (!isJsonObject(header)) return;
-    const clusterId = String(header['cluster_id'] ?? '');
-    const term = BigInt(String(header['raft_term'] ?? '0'));
-    const revision = BigInt(String(header['revision'] ?? '0'));
-    if (clusterId !== this.#clusterId) {
-      if (this.#clusterId !== undefined) this.#options.log.warning(`etcd cluster id changed from ${this.#clusterId} to ${clusterId}`);
-      this.#clusterId = clusterId;
-      this.#raftTerm = term;
-      this.heardRevision = revision;
-      return;
-    }
-    if (term !== 0n && term < this.#raftTerm) throw new EtcdError('unavailable', `answer of raft term ${term}, ${this.#raftTerm} is known`);
-    if (term > this.#raftTerm) this.#raftTerm = term;
-    if (revision > this.heardRevision) this.heardRevision = revision;
-  }
-
-  get raftTerm(): bigint {
-    return this.#raftTerm;
+    this.progress.check(result['header']);
+    return { result, isAmbiguous: response.isRepeated };
   }
 
   #unavailable(path: string, deadline: Deadline, cause: Error | undefined): DcsUnavailable {
     this.onFailure();
-    const why = cause?.message ?? 'no time left';
+    const why = this.#isClosed ? 'closed' : (cause?.message ?? 'no time left');
     return new DcsUnavailable(`Etcd is not responding properly: ${path} within ${Math.round(deadline.totalMs)} ms: ${why}`, { cause });
   }
-}
 
-/** Marks failures of a step before the request itself: the request has certainly not been seen. */
-async function unsent<T>(step: Promise<T>): Promise<T> {
-  try {
-    return await step;
-  } catch (error) {
-    if (error instanceof HttpFailure) throw new HttpFailure(error.message, false, error);
-    if (error instanceof EtcdError && (error.kind === 'unavailable' || error.kind === 'repeat'))
-      throw new HttpFailure(error.message, false, error);
-    throw error;
+  /** A refusal after an attempt without answer does not say that nothing was done. */
+  #doubtful(error: unknown, path: string, deadline: Deadline): unknown {
+    if (!(error instanceof EtcdError) || error.kind === 'lease-not-found') return error;
+    return this.#unavailable(path, deadline, error);
   }
 }
 
-function classify(error: unknown): 'final' | 'authenticate' | 'not-sent' | 'unknown' {
-  if (error instanceof HttpFailure) return error.wasSent ? 'unknown' : 'not-sent';
-  if (!(error instanceof EtcdError)) return 'final';
-  if (error.kind === 'auth') return 'authenticate';
-  return error.kind === 'unavailable' || error.kind === 'repeat' ? 'unknown' : 'final';
-}
-
-function shuffled<T>(items: readonly T[], random: Random): T[] {
-  return items
-    .map((item) => ({ item, order: random.next() }))
-    .sort((a, b) => a.order - b.order)
-    .map(({ item }) => item);
+interface ExchangeResult {
+  readonly result: JsonObject;
+  readonly isAmbiguous: boolean;
 }

@@ -48,10 +48,10 @@ export function errorOf(status: number, body: string): EtcdError | undefined {
   const document = parseJsonObject(body);
   if (document === undefined) return new EtcdError('unavailable', `status ${status}: ${body.slice(0, 200).trim() || 'no answer text'}`);
   const nested = document['error'];
-  if (status < 400 && nested === undefined) return undefined;
+  if (status === 200 && nested === undefined) return undefined;
   const source: JsonObject = isJsonObject(nested) ? nested : document;
   const code = Number(source['code'] ?? source['grpc_code'] ?? 0);
   const text = String(source['message'] ?? source['error'] ?? '');
   const kind = BY_TEXT.find(([known]) => text.includes(known))?.[1] ?? BY_CODE[code];
-  return new EtcdError(kind ?? (status >= 500 && code === 0 ? 'unavailable' : 'refused'), `${text || `status ${status}`} (code ${code})`);
+  return new EtcdError(kind ?? (code === 0 ? 'unavailable' : 'refused'), `${text || `status ${status}`} (code ${code})`);
 }

@@ -55,9 +55,15 @@ test('the server is killed and started again: the keys are there and the watch t
   });
   await a.start();
   await b.start();
-  assert.equal(await a.writeStatus('{"optime":1}', call), true);
   const events: string[] = [];
   b.subscribe((event) => events.push(event.kind));
+  // The watch opens after the start: until it tells of something it has never been open, and can't be opened again.
+  for (let n = 10; !events.includes('status-changed'); n += 1) {
+    assert.ok(n < 100);
+    assert.equal(await a.writeStatus(`{"optime":${n}}`, call), true);
+    await nodeClock.sleep(50);
+  }
+  events.length = 0;
   await server.kill();
   await assert.rejects(
     a.load({ timeoutMs: milliseconds(1000) }).then(() => a.writeStatus('{"optime":2}', { timeoutMs: milliseconds(1000) })),

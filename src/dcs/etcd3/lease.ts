@@ -1,6 +1,8 @@
 import type { Clock } from '../../ports/clock.js';
 import type { Deadline } from '../shared/retry.js';
 import type { EtcdClient } from './client.js';
+import { EtcdError } from './errors.js';
+import { integerOf } from './wire.js';
 
 /** The one lease of this process; it holds the leader and the member key. Identifiers are text: they do not fit a number. */
 export class Lease {
@@ -39,16 +41,21 @@ export class Lease {
     if (known !== undefined) {
       if (!options.isForced && now - this.#refreshedAt < this.#loopWaitMs / 2) return known;
       const { body } = await this.#client.post('/lease/keepalive', { ID: known }, deadline, 'repeat');
-      if (Number(body['TTL'] ?? 0) > 0) {
+      if (integerOf(body['TTL']) > 0n) {
         this.#refreshedAt = now;
         return known;
       }
       this.#id = undefined;
     }
-    const { body } = await this.#client.post('/lease/grant', { TTL: String(Math.ceil(this.#ttlMs / 1000)) }, deadline, 'repeat');
+    const ttlMs = this.#ttlMs;
+    const { body } = await this.#client.post('/lease/grant', { TTL: String(Math.ceil(ttlMs / 1000)) }, deadline, 'repeat');
     const id = String(body['ID'] ?? '');
-    this.#id = id;
-    this.#refreshedAt = now;
+    if (!/^\d+$/.test(id)) throw new EtcdError('unavailable', 'a lease was granted without an identifier');
+    // The ttl may have changed while the answer was on its way: this lease serves for once.
+    if (ttlMs === this.#ttlMs) {
+      this.#id = id;
+      this.#refreshedAt = now;
+    }
     return id;
   }
 }

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { parseBool } from '../../base/python-values.js';
-import { resolveService } from '../shared/dns.js';
+import { type ResolveService, type ResolveServiceOptions, resolveService } from '../shared/dns.js';
 import type { TlsSettings } from '../shared/http-client.js';
 
 const DEFAULT_PORT = 2379;
@@ -20,10 +20,7 @@ export interface EtcdSettings {
 
 /** Reads the section `etcd3` (dcs.md §8.1). @throws Error when no address is given, or a TLS file can't be read. */
 export function parseEtcdSettings(section: Readonly<Record<string, unknown>>): EtcdSettings {
-  const text = (key: string): string | undefined => {
-    const value = section[key];
-    return value === undefined || value === null || value === '' ? undefined : String(value);
-  };
+  const text = textsOf(section);
   const url = text('proxy') ?? text('url');
   const parsed = url === undefined ? undefined : new URL(url);
   const protocol = (parsed?.protocol.replace(':', '') ?? text('protocol')) === 'https' ? 'https' : 'http';
@@ -33,29 +30,53 @@ export function parseEtcdSettings(section: Readonly<Record<string, unknown>>): E
   const seeds =
     parsed === undefined ? hosts.map((host) => `${protocol}://${withPort(host, port)}`) : [`${protocol}://${withPort(parsed.host, port)}`];
   if (seeds.length === 0 && srv === undefined) throw new Error('Neither srv, hosts, host nor url are defined in etcd section of config');
-  const username = decode(parsed?.username) ?? text('username');
-  const password = decode(parsed?.password) ?? text('password');
   return {
     protocol,
     seeds,
     srv: text('proxy') === undefined ? srv : undefined,
     srvSuffix: text('srv_suffix'),
     isProxy: text('proxy') !== undefined || parseBool(section['use_proxies']) === true,
-    credentials: username !== undefined && password !== undefined ? { username, password } : undefined,
+    credentials: credentialsOf(section),
     tls: tlsSettings(text('cacert') ?? text('ca_cert'), text('cert'), text('key')),
   };
 }
 
-/** The first addresses to ask: those of SRV, else the configured ones. */
-export async function findSeeds(settings: EtcdSettings): Promise<readonly string[]> {
+/**
+ * The first addresses to ask: those of the first kind of SRV record that exists (dcs.md §8.2), else the configured ones.
+ * The records of all kinds are asked for at once, so that a DNS without answer costs its time-out once.
+ */
+export async function findSeeds(
+  settings: EtcdSettings,
+  options: ResolveServiceOptions,
+  resolve: ResolveService = resolveService,
+): Promise<readonly string[]> {
   if (settings.srv === undefined) return settings.seeds;
   const suffix = settings.srvSuffix === undefined ? '' : `-${settings.srvSuffix}`;
-  for (const service of CLIENT_SERVICES) {
-    const targets = await resolveService(`${service}${suffix}._tcp.${settings.srv}`);
-    const protocol = service.endsWith('-ssl') ? 'https' : 'http';
-    if (targets.length > 0) return targets.map(({ host, port }) => `${protocol}://${host}:${port}`);
-  }
-  return settings.seeds;
+  const found = await Promise.all(
+    CLIENT_SERVICES.map(async (service) => {
+      const protocol = service.endsWith('-ssl') ? 'https' : 'http';
+      const targets = await resolve(`${service}${suffix}._tcp.${settings.srv}`, options);
+      return targets.map(({ host, port }) => `${protocol}://${host}:${port}`);
+    }),
+  );
+  return found.find((urls) => urls.length > 0) ?? settings.seeds;
+}
+
+/** The user that the section names, if both parts are there; those of `proxy` or `url` count first. */
+export function credentialsOf(section: Readonly<Record<string, unknown>>): EtcdSettings['credentials'] {
+  const text = textsOf(section);
+  const url = text('proxy') ?? text('url');
+  const parsed = url === undefined ? undefined : new URL(url);
+  const username = decode(parsed?.username) ?? text('username');
+  const password = decode(parsed?.password) ?? text('password');
+  return username !== undefined && password !== undefined ? { username, password } : undefined;
+}
+
+function textsOf(section: Readonly<Record<string, unknown>>): (key: string) => string | undefined {
+  return (key) => {
+    const value = section[key];
+    return value === undefined || value === null || value === '' ? undefined : String(value);
+  };
 }
 
 function decode(text: string | undefined): string | undefined {

@@ -9,7 +9,7 @@ import { eventOf } from '../shared/key-events.js';
 import { Deadline } from '../shared/retry.js';
 import type { EtcdClient } from './client.js';
 import { EtcdError, errorOf } from './errors.js';
-import { encode, listOf, parseKey, rangeEnd } from './wire.js';
+import { encode, integerOf, listOf, parseKey, rangeEnd, revisionOf } from './wire.js';
 
 /** Between two tries of a broken watch. */
 const RESTART_PAUSE_MS = 500;
@@ -43,6 +43,7 @@ export class WatchCache {
   #hasBeenOpen = false;
   #messages = 0;
   #term = 0n;
+  #clusterId: string | undefined;
   #endStream: ((error?: Error) => void) | undefined;
   readonly #stopping = new AbortController();
   /** Own writes on their way: their event may come before their answer. */
@@ -64,12 +65,23 @@ export class WatchCache {
     await this.#running;
   }
 
-  /** The copy, if it is certainly as new as everything that was heard of; else undefined: read. */
-  current(): readonly StoredKey[] | undefined {
-    const { client } = this.#options;
-    if (this.#isOpen && client.raftTerm > this.#term) this.restart();
-    if (!this.#isOpen || this.#revision < client.heardRevision) return undefined;
+  /** The copy, if it is certainly as new as everything that was heard of, at the cost of a small read if need be; else undefined. */
+  async current(deadline: Deadline): Promise<readonly StoredKey[] | undefined> {
+    if (!(await this.isCurrent(deadline))) return undefined;
     return [...this.#keys.values()].sort((a, b) => (a.key < b.key ? -1 : 1));
+  }
+
+  /** Whether the copy is certainly as new as everything that was heard of. */
+  async isCurrent(deadline: Deadline): Promise<boolean> {
+    const { progress } = this.#options.client;
+    if (this.#isOpen && (progress.raftTerm > this.#term || progress.clusterId !== this.#clusterId)) this.restart();
+    if (this.#isOpen && this.#revision >= progress.revision) return true;
+    return this.#confirm(deadline);
+  }
+
+  /** A key of the copy. */
+  get(key: string): StoredKey | undefined {
+    return this.#keys.get(key);
   }
 
   /** Ends the watch; it begins anew with a read. */
@@ -84,6 +96,12 @@ export class WatchCache {
     const { body } = await client.post('/kv/range', { key: encode(prefix), range_end: rangeEnd(prefix) }, deadline, 'repeat');
     const revision = revisionOf(body);
     const keys = listOf(body['kvs']).flatMap((kv) => parseKey(kv, prefix) ?? []);
+    if (client.progress.clusterId !== this.#clusterId) {
+      // Revisions of another cluster can't be compared with those of the copy.
+      if (this.#clusterId !== undefined) this.restart();
+      this.#clusterId = client.progress.clusterId;
+      this.#revision = 0n;
+    }
     if (revision >= this.#revision && this.#replace(keys, revision) && this.#isOpen) this.#expectMessage();
     return keys;
   }
@@ -106,6 +124,30 @@ export class WatchCache {
     };
   }
 
+  /**
+   * Brings the copy up to date with what others have done elsewhere in the store, by a read that costs next to nothing:
+   * only what has changed below our path since the copy, without values, and how many keys there are.
+   * @returns whether the copy is complete as of this answer; false: read.
+   */
+  async #confirm(deadline: Deadline): Promise<boolean> {
+    const { client, prefix } = this.#options;
+    if (!this.#isOpen) return false;
+    const [before, known] = [this.#revision, new Map(this.#keys)];
+    const range = { key: encode(prefix), range_end: rangeEnd(prefix), min_mod_revision: String(before + 1n), keys_only: true };
+    const { body } = await client.post('/kv/range', range, deadline, 'repeat');
+    // Everything that is there has the known version, and nothing is missing: so nothing was deleted either.
+    const isSame =
+      integerOf(body['count']) === BigInt(known.size) &&
+      listOf(body['kvs']).every((kv) => {
+        const stored = parseKey(kv, prefix);
+        return stored !== undefined && known.get(stored.key)?.version === stored.version;
+      });
+    if (!isSame || !this.#isOpen || client.progress.clusterId !== this.#clusterId) return false;
+    const revision = revisionOf(body);
+    if (revision > this.#revision) this.#revision = revision;
+    return true;
+  }
+
   async #run(): Promise<void> {
     while (!this.#isStopped) {
       try {
@@ -123,7 +165,7 @@ export class WatchCache {
     const { client, clock, random, prefix, onEvent } = this.#options;
     const deadline = new Deadline(clock, random, { timeoutMs: milliseconds(OPEN_TIMEOUT_MS), signal: this.#stopping.signal });
     await this.read(deadline);
-    this.#term = client.raftTerm;
+    this.#term = client.progress.raftTerm;
     let end: (error?: Error) => void = () => undefined;
     const ended = new Promise<void>((resolve) => {
       end = () => resolve();
@@ -213,9 +255,4 @@ export class WatchCache {
     });
     this.#stopping.signal.addEventListener('abort', cancel, { once: true });
   }
-}
-
-export function revisionOf(body: JsonObject): bigint {
-  const header = body['header'];
-  return BigInt(isJsonObject(header) ? String(header['revision'] ?? '0') : '0');
 }

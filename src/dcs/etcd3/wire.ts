@@ -1,4 +1,4 @@
-import { isJsonObject, type Json } from '../../base/json.js';
+import { isJsonObject, type Json, type JsonObject } from '../../base/json.js';
 import type { StoredKey } from '../../cluster/view.js';
 
 /** Keys and values cross the gateway in base64. */
@@ -24,10 +24,29 @@ export function parseKey(kv: Json | undefined, prefix: string): StoredKey | unde
   const path = decode(kv['key']);
   if (!path.startsWith(prefix)) return undefined;
   const lease = kv['lease'];
-  const stored = { key: path.slice(prefix.length), value: decode(kv['value']), version: String(kv['mod_revision'] ?? '0') };
+  const stored = { key: path.slice(prefix.length), value: decode(kv['value']), version: String(integerOf(kv['mod_revision'])) };
   return lease === undefined || lease === '0' ? stored : { ...stored, session: String(lease) };
 }
 
 export function listOf(value: Json | undefined): readonly Json[] {
   return Array.isArray(value) ? value : [];
+}
+
+/** An int64, which the gateway writes as text. What is absent or no number is 0. */
+export function integerOf(value: Json | undefined): bigint {
+  const text = String(value ?? '0');
+  return /^\d{1,20}$/.test(text) ? BigInt(text) : 0n;
+}
+
+export function revisionOf(body: JsonObject): bigint {
+  const header = body['header'];
+  return isJsonObject(header) ? integerOf(header['revision']) : 0n;
+}
+
+/** The path of the gateway for a version of the cluster (dcs.md §10.1); undefined below 3.0, or while it is not decided. */
+export function gatewayPrefix(version: string): string | undefined {
+  const [major = Number.NaN, minor = 0] = version.split('.').map(Number);
+  if (!(major >= 3)) return undefined;
+  if (major > 3 || minor >= 4) return '/v3';
+  return minor === 3 ? '/v3beta' : '/v3alpha';
 }

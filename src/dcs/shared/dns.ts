@@ -1,6 +1,7 @@
 import { Resolver } from 'node:dns';
 import { readFile } from 'node:fs/promises';
 import { isIP, type LookupFunction } from 'node:net';
+import type { Clock } from '../../ports/clock.js';
 
 const TIMEOUT_MS = 1000;
 const TRIES = 2;
@@ -10,20 +11,38 @@ interface Address {
   readonly family: number;
 }
 
+/** While DNS is slow, an address that was good before is used after this. */
+const PATIENCE_MS = 500;
+
+export interface LookupOptions {
+  readonly clock: Clock;
+  /** Instead of the system's name servers, and of `/etc/hosts`. */
+  readonly servers?: readonly string[];
+  readonly hostsFile?: string;
+}
+
 /**
  * A `lookup` for sockets that can't starve the process: `getaddrinfo` occupies a thread of the small pool until it gives
  * up and can't be cancelled. `/etc/hosts` is read first, then DNS is asked with a short time-out; while DNS is down the
  * last good address goes on being used.
  */
-export function createLookup(): LookupFunction {
+export function createLookup({ clock, servers, hostsFile = '/etc/hosts' }: LookupOptions): LookupFunction {
   const lastGood = new Map<string, readonly Address[]>();
   const find = async (hostname: string): Promise<readonly Address[]> => {
-    const listed = await fromHostsFile(hostname);
+    const listed = await fromHostsFile(hostsFile, hostname);
     if (listed.length > 0) return listed;
-    const [v4, v6] = await Promise.all([ask(hostname, 4), ask(hostname, 6)]);
-    const found = [...v4, ...v6];
-    if (found.length > 0) lastGood.set(hostname, found);
-    return found.length > 0 ? found : (lastGood.get(hostname) ?? []);
+    const asking = Promise.all([ask(hostname, 4, servers), ask(hostname, 6, servers)]).then((answers) => {
+      const found = answers.flat();
+      if (found.length > 0) lastGood.set(hostname, found);
+      return found;
+    });
+    const known = lastGood.get(hostname);
+    if (known === undefined) return asking;
+    const found = await Promise.race([
+      asking,
+      new Promise<readonly Address[]>((resolve) => clock.after(PATIENCE_MS, () => resolve(known))),
+    ]);
+    return found.length > 0 ? found : known;
   };
   return (hostname, options, callback) => {
     void find(hostname).then((found) => {
@@ -40,8 +59,8 @@ function notFound(hostname: string): NodeJS.ErrnoException {
   return Object.assign(new Error(`no address for ${hostname}`), { code: 'ENOTFOUND', hostname });
 }
 
-function ask(hostname: string, family: 4 | 6): Promise<readonly Address[]> {
-  const resolver = new Resolver({ timeout: TIMEOUT_MS, tries: TRIES });
+function ask(hostname: string, family: 4 | 6, servers: readonly string[] | undefined): Promise<readonly Address[]> {
+  const resolver = resolverAt(servers);
   return new Promise((resolve) => {
     const done = (error: Error | null, addresses?: string[]): void =>
       resolve(error === null ? (addresses ?? []).map((address) => ({ address, family })) : []);
@@ -50,8 +69,8 @@ function ask(hostname: string, family: 4 | 6): Promise<readonly Address[]> {
   });
 }
 
-async function fromHostsFile(hostname: string): Promise<readonly Address[]> {
-  const text = await readFile('/etc/hosts', 'utf8').catch(() => '');
+async function fromHostsFile(file: string, hostname: string): Promise<readonly Address[]> {
+  const text = await readFile(file, 'utf8').catch(() => '');
   const found: Address[] = [];
   for (const line of text.split('\n')) {
     const [address = '', ...names] = line.replace(/#.*/, '').trim().split(/\s+/);
@@ -62,14 +81,36 @@ async function fromHostsFile(hostname: string): Promise<readonly Address[]> {
   return found.sort((a, b) => a.family - b.family);
 }
 
+export interface ServiceTarget {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface ResolveServiceOptions {
+  readonly clock: Clock;
+  /** After this the answer is as if there were none. */
+  readonly timeoutMs: number;
+  readonly servers?: readonly string[];
+}
+
+export type ResolveService = (name: string, options: ResolveServiceOptions) => Promise<readonly ServiceTarget[]>;
+
 /** Targets of an SRV record, best first; empty when there are none or DNS does not answer. */
-export function resolveService(name: string): Promise<readonly { readonly host: string; readonly port: number }[]> {
-  const resolver = new Resolver({ timeout: TIMEOUT_MS, tries: TRIES });
+export const resolveService: ResolveService = (name, { clock, timeoutMs, servers }) => {
+  const resolver = resolverAt(servers);
   return new Promise((resolve) => {
+    const cancelDeadline = clock.after(timeoutMs, () => resolver.cancel());
     resolver.resolveSrv(name, (error, records) => {
+      cancelDeadline();
       if (error !== null) return resolve([]);
       const sorted = [...records].sort((a, b) => a.priority - b.priority || b.weight - a.weight);
       resolve(sorted.map((record) => ({ host: record.name.replace(/\.$/, ''), port: record.port })));
     });
   });
+};
+
+function resolverAt(servers: readonly string[] | undefined): Resolver {
+  const resolver = new Resolver({ timeout: TIMEOUT_MS, tries: TRIES });
+  if (servers !== undefined) resolver.setServers(servers);
+  return resolver;
 }

@@ -1,4 +1,5 @@
 import http from 'node:http';
+import type { LookupFunction } from 'node:net';
 import { StringDecoder } from 'node:string_decoder';
 import type { Clock } from '../../ports/clock.js';
 import { createLookup } from './dns.js';
@@ -32,6 +33,8 @@ export interface HttpResponse {
   readonly status: number;
   readonly headers: http.IncomingHttpHeaders;
   readonly body: string;
+  /** It was sent twice: a kept connection was lost before it answered, so the server may have seen it before. */
+  readonly isRepeated: boolean;
 }
 
 export interface StreamHandlers {
@@ -62,7 +65,7 @@ export class HttpEndpoint {
   readonly #origin: URL;
   readonly #clock: Clock;
   readonly #tls: TlsSettings;
-  readonly #lookup = createLookup();
+  readonly #lookup: LookupFunction;
   #module: typeof http | undefined;
   #agent: http.Agent | undefined;
 
@@ -70,6 +73,7 @@ export class HttpEndpoint {
     this.#origin = new URL(options.origin);
     this.#clock = options.clock;
     this.#tls = options.tls ?? {};
+    this.#lookup = createLookup({ clock: options.clock });
   }
 
   /** @throws HttpFailure */
@@ -80,7 +84,7 @@ export class HttpEndpoint {
     } catch (error) {
       const leftMs = request.timeoutMs - (this.#clock.monotonic() - started);
       if (!(error instanceof IdleConnectionLost) || !request.isRepeatable || leftMs <= 0) throw error;
-      return this.#exchange(request, leftMs, false);
+      return { ...(await this.#exchange(request, leftMs, false)), isRepeated: true };
     }
   }
 
@@ -95,16 +99,21 @@ export class HttpEndpoint {
       let state: 'opening' | 'open' | 'closed' = 'opening';
       const end = (error: Error | undefined): void => {
         cancelDeadline();
+        request.signal?.removeEventListener('abort', abort);
         const previous = state;
         state = 'closed';
         if (previous === 'opening') reject(new HttpFailure(this.#describe(request, error), attempt.wasSent(), error));
         else if (previous === 'open') handlers.onEnd(error);
         attempt.request.destroy();
       };
+      const abort = (): void => end(new Error('given up'));
+      request.signal?.addEventListener('abort', abort, { once: true });
+      if (request.signal?.aborted) abort();
       attempt.request.on('error', end);
       attempt.request.on('close', () => end(undefined));
       attempt.request.on('response', (response) => {
         cancelDeadline();
+        request.signal?.removeEventListener('abort', abort);
         response.on('error', end);
         if (response.statusCode !== 200) return end(new Error(`status ${response.statusCode}`));
         state = 'open';
@@ -167,7 +176,7 @@ export class HttpEndpoint {
         response.on('error', fail);
         response.on('aborted', () => fail(new Error('connection closed within the answer')));
         readBody(response, request.maxBodyBytes ?? MAX_BODY_BYTES, fail, (body) =>
-          settle(() => resolve({ status: response.statusCode ?? 0, headers: response.headers, body })),
+          settle(() => resolve({ status: response.statusCode ?? 0, headers: response.headers, body, isRepeated: false })),
         );
       });
     });
