@@ -115,7 +115,8 @@ function parseStrtol(text: string): number {
  */
 export function parseInteger(value: unknown, base?: string): number | undefined {
   const real = parseNumber(value, base);
-  return real === undefined ? undefined : roundHalfEven(real);
+  // `1e999` is no integer: nothing could be counted with it.
+  return real === undefined || !Number.isFinite(real) ? undefined : roundHalfEven(real);
 }
 
 /** As `parseInteger`, without the final rounding. */
