@@ -100,7 +100,7 @@ export class MemberDaemon implements AgentConfiguration {
         log.critical(refusal);
         return 1;
       }
-      this.api = new RestApi(agent.control, this.settings.restapi, log.named('patroni.api'));
+      this.api = new RestApi(agent.control, this.settings.restapi, log.named('patroni.api'), clock);
       await this.api.start();
       return await agent.run();
     } catch (error) {
@@ -199,6 +199,7 @@ export class MemberDaemon implements AgentConfiguration {
     if (force) {
       log.reconfigure(merged.settings.log);
       await this.dcs.configure(this.timings, merged.settings.dcs.section);
+      await this.api?.reload(merged.settings.restapi);
     }
     await this.postgres.applySettings(merged.settings.postgresql, { force });
     return undefined;

@@ -1,106 +1,245 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { stringifyJson } from '../base/json.js';
-import { historyDocument } from '../cluster/history.js';
-import type { AgentControl } from '../ports/agent-control.js';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { AssertionFailed } from '../base/assert.js';
+import { deepEqualByText } from '../base/python-values.js';
+import { COMPATIBLE_VERSION } from '../base/version.js';
+import type { AgentControl, AgentSnapshot } from '../ports/agent-control.js';
+import type { Clock } from '../ports/clock.js';
+import { DcsUnavailable } from '../ports/dcs.js';
 import type { Log } from '../ports/log.js';
 import type { RestApiSettings } from '../ports/settings.js';
+import { Access } from './access.js';
+import { readBody } from './body.js';
 import { isHealthy } from './health.js';
+import { Listener } from './listener.js';
+import { json, page, Refusal, type Reply, text } from './reply.js';
+import { patchConfig, putConfig } from './routes/config.js';
+import { getDocument } from './routes/documents.js';
+import { acceptFailsafe } from './routes/failsafe.js';
+import { deleteRestart, reinitialize, restart } from './routes/server.js';
+import { deleteSwitchover, requestLeader } from './routes/switchover.js';
 import { statusDocument } from './status-document.js';
 
-/** Read-only part of the REST API: every modifying method is refused with 501, because access control is not built yet. */
-export class RestApi {
-  private readonly server: Server;
-  private readonly control: AgentControl;
-  private readonly settings: RestApiSettings;
-  private readonly log: Log;
+/** Lag may be judged by positions of this age. */
+const LAG_AGE_MS = 1000;
+/** Health checks of one snapshot that are kept ready: load balancers ask the same few again and again. */
+const MAX_READY = 64;
+/** Settings whose change needs a new socket. */
+const SOCKET_SETTINGS = [
+  'listenHost',
+  'listenPort',
+  'certfile',
+  'keyfile',
+  'keyfilePassword',
+  'cafile',
+  'ciphers',
+  'verifyClient',
+] as const;
 
-  /** @throws Error when the settings ask for TLS, which is not built yet: answering in the clear instead would be wrong. */
-  constructor(control: AgentControl, settings: RestApiSettings, log: Log) {
-    if (settings.certfile !== undefined) throw new Error('restapi.certfile: TLS is not supported yet');
+interface Ready {
+  readonly code: number;
+  readonly body: Buffer;
+}
+
+/** The REST API of a member (rest-api.md). Health checks are answered from the agent's snapshot: no query, no store. */
+export class RestApi {
+  private readonly control: AgentControl;
+  private readonly log: Log;
+  private readonly clock: Clock;
+  private readonly listener: Listener;
+  private settings: RestApiSettings;
+  private access: Access;
+  private readyFor: AgentSnapshot | undefined;
+  private readonly ready = new Map<string, Ready>();
+  private extraHeaders: readonly string[] = [];
+
+  constructor(control: AgentControl, settings: RestApiSettings, log: Log, clock: Clock) {
     this.control = control;
-    this.settings = settings;
     this.log = log;
-    this.server = createServer((request, response) => {
-      this.handle(request, response).catch((error: unknown) => {
-        this.log.warning(`request ${request.method} failed`, error);
-        if (response.headersSent) response.destroy();
-        else this.send(response, 503, 'request failed', 'text/html');
-      });
-    });
+    this.clock = clock;
+    this.settings = settings;
+    this.access = new Access(settings, log);
+    this.extraHeaders = headersOf(settings);
+    this.listener = new Listener((request, response) => this.handle(request, response), log);
   }
 
   /** Binds the socket. @throws Error with the text of configuration.md §4.7 when that is not possible. */
   start(): Promise<void> {
-    const { listenHost, listenPort, requestQueueSize } = this.settings;
-    const host = listenHost === '' || listenHost === '*' ? undefined : listenHost;
-    return new Promise((resolve, reject) => {
-      this.server.once('error', (cause) => {
-        const where = `'${listenHost}:${listenPort}'`;
-        reject(new Error(`Couldn't start a service on ${where}, please check your \`restapi.listen\` configuration`, { cause }));
-      });
-      this.server.listen({ port: listenPort, backlog: requestQueueSize, ...(host === undefined ? {} : { host }) }, () => {
-        this.server.on('error', (error) => this.log.warning('REST API socket failed', error));
-        resolve();
-      });
-    });
-  }
-
-  address(): ReturnType<Server['address']> {
-    return this.server.address();
+    return this.listener.open(this.settings);
   }
 
   stop(): Promise<void> {
-    return new Promise((resolve) => {
-      this.server.close(() => resolve());
-      this.server.closeAllConnections();
+    return this.listener.close();
+  }
+
+  address(): ReturnType<Server['address']> {
+    return this.listener.address;
+  }
+
+  /** Applies changed settings; a renewed certificate is taken over in any case. @throws Error as `start`. */
+  async reload(settings: RestApiSettings): Promise<void> {
+    const before = this.settings;
+    if (!deepEqualByText(before, settings)) {
+      this.settings = settings;
+      this.access = new Access(settings, this.log);
+      this.extraHeaders = headersOf(settings);
+      this.readyFor = undefined;
+    }
+    if (SOCKET_SETTINGS.some((name) => before[name] !== settings[name])) {
+      await this.reopen(before, settings);
+    } else this.listener.renewCertificate(settings);
+  }
+
+  /** Without an open socket nobody could steer this member: when the new one can't be had the old one is opened again. */
+  private async reopen(before: RestApiSettings, settings: RestApiSettings): Promise<void> {
+    await this.listener.close();
+    try {
+      await this.listener.open(settings);
+    } catch (error) {
+      this.log.error('the changed restapi settings can not be used, the socket stays as it was', error);
+      this.settings = before;
+      await this.listener.open(before);
+    }
+  }
+
+  private handle(request: IncomingMessage, response: ServerResponse): void {
+    const method = request.method ?? '';
+    const isRead = method === 'GET' || method === 'HEAD' || method === 'OPTIONS';
+    if (isRead && this.answerReady(method, request.url ?? '/', response)) return;
+    (isRead ? this.read(request, response) : this.write(request, response)).catch((error: unknown) => {
+      if (error instanceof AssertionFailed) throw error;
+      if (error instanceof Refusal) return this.send(response, error.reply);
+      if (error instanceof DcsUnavailable) this.log.warning(`${method} ${pathOf(request)}: ${error.message}`);
+      else this.log.warning(`${method} ${pathOf(request)} failed`, error);
+      if (response.headersSent) response.destroy();
+      else this.send(response, page(503, error instanceof DcsUnavailable ? 'DCS is not accessible' : 'request failed'));
     });
   }
 
-  private async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const [rawPath = '/', search = ''] = (request.url ?? '/').split('?', 2);
-    const path = rawPath.replace(/^\/+/, '/');
-    const query = new URLSearchParams(search);
-    const method = request.method ?? '';
-    if (method !== 'GET' && method !== 'HEAD' && method !== 'OPTIONS') {
-      request.resume();
-      return this.send(response, 501, 'Server does not support this operation', 'text/html');
+  /** The quick way: the same health check was answered for this snapshot before. */
+  private answerReady(method: string, url: string, response: ServerResponse): boolean {
+    const snapshot = this.control.snapshot();
+    if (snapshot !== this.readyFor) {
+      this.readyFor = snapshot;
+      this.ready.clear();
     }
-    if (method === 'GET' && (await this.document(path.split('/')[1] ?? '', response))) return;
-    const s = query.has('lag') ? await this.control.refresh(1000) : this.control.snapshot();
-    const code = isHealthy(this.control.name, s, path, query) ? 200 : 503;
-    if (method !== 'GET') response.writeHead(code).end();
-    else this.json(response, code, statusDocument(this.control, s));
-  }
-
-  /** Answers a read-only document; false when `segment` names none. */
-  private async document(segment: string, response: ServerResponse): Promise<boolean> {
-    const { control } = this;
-    if (segment === 'patroni') this.json(response, 200, statusDocument(control, await control.refresh(0)));
-    else if (segment === 'liveness') {
-      const s = control.snapshot();
-      const ttl = s.config.ttlMs * (s.postgres.role === 'primary' && s.postgres.isProcessRunning ? 1 : 2);
-      response.writeHead(s.config.isPaused || s.nextCycleInMs + ttl > 0 ? 200 : 503).end();
-    } else if (segment === 'config') {
-      const { config } = control.snapshot().view ?? (await control.loadCluster());
-      if (config?.isValid) this.json(response, 200, config.data);
-      else this.send(response, 502, 'no valid configuration', 'text/html');
-    } else if (segment === 'history') {
-      const { history } = control.snapshot().view ?? (await control.loadCluster());
-      this.json(response, 200, historyDocument(history?.lines ?? []));
-    } else if (segment === 'failsafe') {
-      const { failsafe } = control.snapshot();
-      if (failsafe) this.json(response, 200, Object.fromEntries(failsafe));
-      else this.send(response, 502, 'no failsafe members', 'text/html');
-    } else if (['readiness', 'cluster', 'metrics'].includes(segment)) this.send(response, 501, 'not supported yet', 'text/html');
-    else return false;
+    const answer = this.ready.get(url);
+    if (answer === undefined) return false;
+    if (method === 'GET') this.sendBuffer(response, answer.code, 'application/json', answer.body);
+    else response.writeHead(answer.code).end();
     return true;
   }
 
-  private json(response: ServerResponse, code: number, value: unknown): void {
-    this.send(response, code, stringifyJson(value, 'spaced'), 'application/json');
+  private async read(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { control } = this;
+    const [, search = ''] = splitUrl(request);
+    const path = pathOf(request);
+    const query = firstValues(search);
+    if (request.method === 'GET') {
+      const document = await getDocument(control, path.split('/')[1] ?? '', query);
+      if (document !== undefined) {
+        if ('status' in document) response.writeHead(document.status).end();
+        else this.send(response, document);
+        return;
+      }
+    }
+    const snapshot = query.has('lag') ? await control.refresh(LAG_AGE_MS) : control.snapshot();
+    const segment = path.split('/')[1] ?? '';
+    // HEAD and OPTIONS of a document are health checks by the same words, which say no (rest-api.md §2).
+    const code = !isDocument(segment) && isHealthy(control.name, snapshot, path, query) ? 200 : 503;
+    const reply = json(code, statusDocument(control, snapshot));
+    if (!query.has('lag') && snapshot === this.readyFor && this.ready.size < MAX_READY && !isDocument(segment)) {
+      this.ready.set(request.url ?? '/', { code, body: Buffer.from(reply.body) });
+    }
+    if (request.method === 'GET') this.send(response, reply);
+    else response.writeHead(code).end();
   }
 
-  private send(response: ServerResponse, code: number, body: string, type: string): void {
-    response.writeHead(code, { 'Content-Type': type, 'Content-Length': Buffer.byteLength(body) }).end(body);
+  private async write(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const segment = pathOf(request).split('/')[1] ?? '';
+    const route = ROUTES[`${request.method} ${segment}`];
+    if (route === undefined) {
+      request.resume();
+      return this.send(response, page(501, `Server does not support this operation ('${request.method}')`));
+    }
+    await this.access.check(request, this.control.snapshot().view, route.countsMembers !== false);
+    const body = route.body === 'none' ? {} : await readBody(request, route.body === 'required');
+    if (route.body === 'none') request.resume();
+    this.send(response, await route.run(this.control, this.clock, body));
   }
+
+  private send(response: ServerResponse, reply: Reply): void {
+    this.sendBuffer(response, reply.code, reply.contentType, Buffer.from(reply.body), reply.headers);
+  }
+
+  private sendBuffer(
+    response: ServerResponse,
+    code: number,
+    contentType: string,
+    body: Buffer,
+    headers?: Readonly<Record<string, string>>,
+  ): void {
+    const all = ['Content-Type', contentType, 'Content-Length', String(body.length), ...this.extraHeaders];
+    for (const [name, value] of Object.entries(headers ?? {})) all.push(name, value);
+    response.writeHead(code, all).end(body);
+  }
+}
+
+interface Route {
+  readonly body: 'required' | 'optional' | 'none';
+  /** False: the members' addresses do not open this door. */
+  readonly countsMembers?: false;
+  readonly run: (control: AgentControl, clock: Clock, body: Awaited<ReturnType<typeof readBody>>) => Promise<Reply> | Reply;
+}
+
+/** Everything that changes something, by method and first path segment. */
+const ROUTES: Readonly<Record<string, Route>> = {
+  'PATCH config': { body: 'required', run: (control, _, body) => patchConfig(control, body) },
+  'PUT config': { body: 'required', run: (control, _, body) => putConfig(control, body) },
+  'POST switchover': { body: 'required', run: (control, clock, body) => requestLeader(control, clock, 'switchover', body) },
+  'POST failover': { body: 'required', run: (control, clock, body) => requestLeader(control, clock, 'failover', body) },
+  'DELETE switchover': { body: 'none', run: (control) => deleteSwitchover(control) },
+  'POST restart': { body: 'optional', run: restart },
+  'DELETE restart': { body: 'none', run: (control) => deleteRestart(control) },
+  'POST reinitialize': { body: 'optional', run: (control, _, body) => reinitialize(control, body) },
+  'POST failsafe': { body: 'required', countsMembers: false, run: (control, _, body) => acceptFailsafe(control, body) },
+  'POST reload': {
+    body: 'none',
+    run: (control) => {
+      control.requestReload();
+      return text(202, 'reload scheduled');
+    },
+  },
+  'POST sigterm': { body: 'none', run: () => text(202, 'shutdown scheduled') },
+  'POST citus': { body: 'required', run: () => text(200, 'OK') },
+  'POST mpp': { body: 'required', run: () => text(200, 'OK') },
+};
+
+const DOCUMENTS = new Set(['liveness', 'readiness', 'patroni', 'cluster', 'history', 'config', 'metrics', 'failsafe']);
+
+function isDocument(segment: string): boolean {
+  return DOCUMENTS.has(segment);
+}
+
+function splitUrl(request: IncomingMessage): readonly string[] {
+  return (request.url ?? '/').split('?', 2);
+}
+
+function pathOf(request: IncomingMessage): string {
+  return (splitUrl(request)[0] ?? '/').replace(/^\/+/, '/');
+}
+
+/** Parameters by name: empty values do not count, and of several the first does. */
+function firstValues(search: string): URLSearchParams {
+  const first = new URLSearchParams();
+  for (const [name, value] of new URLSearchParams(search)) if (value !== '' && !first.has(name)) first.append(name, value);
+  return first;
+}
+
+function headersOf(settings: RestApiSettings): readonly string[] {
+  const isTls = settings.certfile !== undefined;
+  const extra = { ...settings.httpExtraHeaders, ...(isTls ? settings.httpsExtraHeaders : {}) };
+  const server =
+    settings.serverTokens === 'productonly' ? 'Patroni' : settings.serverTokens === 'minimal' ? `Patroni/${COMPATIBLE_VERSION}` : undefined;
+  const all = server === undefined ? extra : { Server: server, ...extra };
+  return Object.entries(all).flat();
 }

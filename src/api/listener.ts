@@ -1,0 +1,125 @@
+import { X509Certificate } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Server as TlsServer } from 'node:https';
+import type { Log } from '../ports/log.js';
+import type { RestApiSettings } from '../ports/settings.js';
+
+export type Handler = (request: IncomingMessage, response: ServerResponse) => void;
+
+/** A request must be complete, and its headers sooner; long answers (a switchover) are not limited. */
+const REQUEST_MS = 30_000;
+const HEADERS_MS = 10_000;
+/** Idle connections of load balancers that keep them. */
+const KEEP_ALIVE_MS = 60_000;
+
+/** The listening socket, plain or TLS. A certificate that was renewed on disk is taken over without closing it. */
+export class Listener {
+  private readonly log: Log;
+  private readonly handler: Handler;
+  private server: Server | undefined;
+  private serial: string | undefined;
+
+  constructor(handler: Handler, log: Log) {
+    this.handler = handler;
+    this.log = log;
+  }
+
+  get address(): ReturnType<Server['address']> {
+    return this.server?.address() ?? null;
+  }
+
+  /** @throws Error that names the address when it can't be bound, or the file when TLS can't be set up. */
+  async open(settings: RestApiSettings): Promise<void> {
+    const server = settings.certfile === undefined ? createServer(this.handler) : await this.createTls(settings);
+    server.requestTimeout = REQUEST_MS;
+    server.headersTimeout = HEADERS_MS;
+    server.keepAliveTimeout = KEEP_ALIVE_MS;
+    server.on('clientError', (_, socket) => socket.destroy());
+    await bind(server, settings);
+    server.on('error', (error) => this.log.warning('REST API socket failed', error));
+    this.server = server;
+  }
+
+  close(): Promise<void> {
+    const { server } = this;
+    this.server = undefined;
+    return new Promise((resolve) => {
+      if (server === undefined) return resolve();
+      server.close(() => resolve());
+      server.closeAllConnections();
+    });
+  }
+
+  /** Takes the certificate from disk when its serial number changed. The old one stays when the new one is unusable. */
+  renewCertificate(settings: RestApiSettings): void {
+    if (settings.certfile === undefined || this.server === undefined) return;
+    try {
+      const serial = serialOf(settings.certfile);
+      if (serial === this.serial) return;
+      (this.server as TlsServer).setSecureContext(tlsOptions(settings));
+      this.serial = serial;
+      this.log.info('REST API certificate was changed on disk and is in use now');
+    } catch (error) {
+      this.log.error('REST API certificate could not be read again, the old one stays', error);
+    }
+  }
+
+  private async createTls(settings: RestApiSettings): Promise<Server> {
+    const { createServer: createTlsServer } = await import('node:https');
+    const verifies = settings.verifyClient !== 'none';
+    const options = { ...tlsOptions(settings), requestCert: verifies, rejectUnauthorized: settings.verifyClient === 'required' };
+    const server = createTlsServer(options, this.handler);
+    this.serial = settings.certfile === undefined ? undefined : serialOf(settings.certfile);
+    return server as unknown as Server;
+  }
+}
+
+function tlsOptions(settings: RestApiSettings) {
+  const cert = settings.certfile === undefined ? undefined : readFileSync(settings.certfile);
+  const key = settings.keyfile === undefined ? cert : readFileSync(settings.keyfile);
+  return {
+    cert,
+    key,
+    ...(settings.keyfilePassword === undefined ? {} : { passphrase: settings.keyfilePassword }),
+    ...(settings.cafile === undefined ? {} : { ca: readFileSync(settings.cafile) }),
+    ...(settings.ciphers === undefined ? {} : { ciphers: settings.ciphers }),
+  };
+}
+
+function serialOf(certfile: string): string {
+  return new X509Certificate(readFileSync(certfile)).serialNumber;
+}
+
+/** All addresses: the dual-stack socket, or IPv4 where the machine has no IPv6. */
+async function bind(server: Server, settings: RestApiSettings): Promise<void> {
+  const { listenHost, listenPort, requestQueueSize } = settings;
+  const hosts = listenHost === '' || listenHost === '*' ? ['::', '0.0.0.0'] : [listenHost];
+  let cause: unknown;
+  for (const host of hosts) {
+    try {
+      await listen(server, host, listenPort, requestQueueSize);
+      return;
+    } catch (error) {
+      cause = error;
+      if (!hasCode(error, 'EAFNOSUPPORT') && !hasCode(error, 'EADDRNOTAVAIL')) break;
+    }
+  }
+  throw new Error(`Couldn't start a service on '${listenHost}:${listenPort}', please check your \`restapi.listen\` configuration`, {
+    cause,
+  });
+}
+
+function listen(server: Server, host: string, port: number, backlog: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen({ host, port, backlog }, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+}
+
+function hasCode(error: unknown, code: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === code;
+}
