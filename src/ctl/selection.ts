@@ -87,6 +87,8 @@ export interface Selection {
   readonly names: readonly string[];
   readonly role: Role;
   readonly group: number | undefined;
+  /** The error when none of the given names has the role. */
+  readonly noMatch?: string;
 }
 
 /** Prints the table and picks the members that a command is about (patronictl.md §4.3, steps 1 to 6). */
@@ -97,7 +99,7 @@ export function selectMembers(context: CtlContext, selection: Selection): Member
   printCluster(context, cluster, groups, { group: selection.group });
   if (names.length === 0) return candidates;
   const chosen = candidates.filter((member) => names.includes(member.name));
-  if (chosen.length === 0) throw new CtlError(`No ${role === 'replica' ? 'replica' : `'${role}'`} among provided members`);
+  if (chosen.length === 0) throw new CtlError(selection.noMatch ?? `No '${role}' among provided members`);
   return chosen;
 }
 

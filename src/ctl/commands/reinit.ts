@@ -2,6 +2,7 @@ import { parseJsonObject } from '../../base/json.js';
 import type { Member } from '../../cluster/member.js';
 import type { CtlContext } from '../context.js';
 import { CtlError } from '../errors.js';
+import { RestUnreachable } from '../rest-client.js';
 import { confirmMembers, loadGroups, requireApiUrl, selectMembers } from '../selection.js';
 import { confirm, prompt } from '../terminal.js';
 
@@ -15,7 +16,14 @@ export interface ReinitOptions {
 /** patronictl.md §7.6 */
 export async function reinit(context: CtlContext, cluster: string, names: readonly string[], options: ReinitOptions): Promise<void> {
   const groups = await loadGroups(context, cluster, options.group);
-  let members = selectMembers(context, { cluster, groups, names, role: 'replica', group: options.group });
+  let members = selectMembers(context, {
+    cluster,
+    groups,
+    names,
+    role: 'replica',
+    noMatch: 'No replica among provided members',
+    group: options.group,
+  });
   if (names.length === 0) members = options.force ? [] : [await askMember(context, members)];
   if (members.length > 0) await confirmMembers(context, 'reinitialize', members, options.force);
   const started: Member[] = [];
@@ -60,10 +68,21 @@ async function waitUntilDone(context: CtlContext, members: readonly Member[]): P
     await context.clock.sleep(2000);
     const still: Member[] = [];
     for (const member of waiting) {
-      const { body } = await context.rest.request('GET', requireApiUrl(member), '/patroni');
-      if (parseJsonObject(body)?.['state'] === 'creating replica') still.push(member);
+      if ((await stateOf(context, member)) === 'creating replica') still.push(member);
       else context.terminal.out(`Reinitialize is completed on: ${member.name}\n`);
     }
     waiting = still;
+  }
+}
+
+/** A member that does not answer, or answers what is no status, is taken to be still at it. */
+async function stateOf(context: CtlContext, member: Member): Promise<unknown> {
+  try {
+    const document = parseJsonObject((await context.rest.request('GET', requireApiUrl(member), '/patroni')).body);
+    return document === undefined ? 'creating replica' : document['state'];
+  } catch (error) {
+    if (!(error instanceof RestUnreachable)) throw error;
+    context.log('warning', `Member ${member.name} is not accessible: ${error.message}`);
+    return 'creating replica';
   }
 }

@@ -43,9 +43,16 @@ export async function dsn(
   const groups = await loadGroups(context, cluster, options.group);
   const role = options.role ?? (options.member === undefined ? 'leader' : 'any');
   const member = membersByRole(groups, role).find((m) => options.member === undefined || m.name === options.member);
-  const address = member && addressOf(connUrlOf(member) ?? '');
+  const url = (member && connUrlOf(member)) ?? '';
+  const address = addressOf(url);
   if (address === undefined) throw new CtlError('Can not find a suitable member');
-  context.terminal.out(`host=${address.host} port=${address.port}\n`);
+  context.terminal.out(`host=${asWritten(url, address.host)} port=${address.port}\n`);
+}
+
+/** The host in the member's own spelling: addresses are compared in lower case. */
+function asWritten(url: string, host: string): string {
+  const start = url.toLowerCase().indexOf(host, url.includes('@') ? url.lastIndexOf('@') : url.indexOf('//'));
+  return start < 0 ? host : url.slice(start, start + host.length);
 }
 
 /** patronictl.md §7.15 */
