@@ -8,7 +8,7 @@ import { CtlError } from './errors.js';
 /** The files, the editor and the pager of the person at this machine. */
 export function nodeWorkplace(environment: NodeJS.ProcessEnv): Workplace {
   return {
-    readFile: async (path) => readInput(path),
+    readFile: readInput,
     edit: async (text, prefix) => {
       const editor = environment['EDITOR'] || firstProgram(['editor', 'vi'], environment);
       if (editor === undefined) throw new CtlError('EDITOR environment variable is not set. editor or vi are not available');
@@ -37,9 +37,13 @@ export function nodeWorkplace(environment: NodeJS.ProcessEnv): Workplace {
   };
 }
 
-function readInput(path: string): string {
+async function readInput(path: string): Promise<string> {
   try {
-    return readFileSync(path === '-' ? 0 : path, 'utf8');
+    if (path !== '-') return readFileSync(path, 'utf8');
+    // Not synchronously: a pipe that has nothing yet would be an error (EAGAIN).
+    const parts: Buffer[] = [];
+    for await (const part of process.stdin) parts.push(Buffer.from(part));
+    return Buffer.concat(parts).toString('utf8');
   } catch (error) {
     throw new CtlError(`Can not read ${path}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
   }

@@ -17,7 +17,6 @@ test('--set and --pg show a diff, ask, and write by compare-and-set', async () =
      work_mem: 4MB
 -ttl: 30
 +ttl: 40
-
 Apply these changes? [y/N]: y
 Configuration changed
 `,

@@ -84,7 +84,7 @@ export function unifiedDiff(before: string, after: string): string {
 async function showDiff(context: CtlContext, before: string, after: string): Promise<void> {
   const text = `${unifiedDiff(before, after)}\n`;
   if (context.terminal.isOutputTty) await context.workplace.page(text.split('\n').map(coloured).join('\n'));
-  else context.terminal.out(`${text}\n`);
+  else context.terminal.out(text);
 }
 
 function coloured(line: string): string {
