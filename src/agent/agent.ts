@@ -235,7 +235,7 @@ export class Agent {
 
   private async runCycle(): Promise<{ readonly exit?: Exit; readonly wakeAt?: Milliseconds }> {
     const { log } = this.ports;
-    const ended = this.jobs.takeEnded();
+    let ended = this.jobs.takeEnded();
     if (this.isReloadWanted) {
       this.isReloadWanted = false;
       await this.ports.configuration.reloadLocal();
@@ -254,7 +254,14 @@ export class Agent {
     let facts: Facts = {};
     let isKnown = isLoaded;
     for (let round = 0; round < MAX_ROUNDS; round++) {
-      const o = this.observation(facts, round === 0 ? ended : [], isKnown);
+      // What was seen of the server while a job ran counts no more when it has ended; nor do answers that rest on it.
+      for (let more = this.jobs.takeEnded(); more.length > 0; more = this.jobs.takeEnded()) {
+        ended = [...ended, ...more];
+        facts = {};
+        await this.lookAtServer();
+      }
+      const o = this.observation(facts, ended, isKnown);
+      ended = [];
       const decision = decide(o, this.state.memory);
       this.state.memory = decision.memory;
       const effect = await this.carryOut(decision, o, isKnown);

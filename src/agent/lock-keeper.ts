@@ -143,7 +143,13 @@ export class LockKeeper {
   }
 
   private expire(): void {
-    if (this.expiresAt === 0 || this.expiresAt > this.o.clock.monotonic()) return;
+    if (this.expiresAt === 0) return;
+    const left = this.expiresAt - this.o.clock.monotonic();
+    if (left > 0) {
+      // Timers may fire a fraction early; a lease whose end nobody watches any more would never fence.
+      this.cancelExpiry = this.o.clock.after(Math.max(left, 1), () => this.expire());
+      return;
+    }
     this.drop();
     this.o.onExpired();
   }

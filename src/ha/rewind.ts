@@ -54,6 +54,9 @@ function compare(o: KnownObservation, leader: Upstream, local: LocalPosition, ti
   lines.push(log('info', `primary_timeline=${timelines.timeline}`));
   const decided = (isNeeded: boolean): Divergence => ({ kind: 'decided', isNeeded, log: lines });
   if (local.timeline > timelines.timeline) return decided(true);
+  const entry = timelines.history.findLast((line) => line.timeline < local.timeline);
+  // Before the point at which the leader's history entered this timeline: it is another timeline of the same number.
+  if (entry !== undefined && local.lsn < entry.lsn) return decided(true);
   // On one timeline a follower can't be beyond its leader: if it is, the two only share the number (ours leave numbers out,
   // but a Python member may have promoted) «RISK».
   if (local.timeline === timelines.timeline) return decided(local.lsn > timelines.lsn);

@@ -1,140 +1,33 @@
+import { FAILURES } from './faults/failures.js';
+import { OPERATIONS } from './faults/operations.js';
 import type { SimMember } from './member.js';
 import type { World } from './world.js';
 
-/** One thing that goes wrong, and what it is called in traces. */
-interface Fault {
+/** One thing that goes wrong or that an operator does, and what it is called in traces. */
+export interface Fault {
   readonly name: string;
+  /** How often, compared with the others. */
   readonly weight: number;
   readonly happen: (world: World, member: SimMember) => void;
 }
 
-const MILLI = 1000;
+export const FAULTS: readonly Fault[] = [...FAILURES, ...OPERATIONS];
 
-/** After a fault of limited length. */
-function later(world: World, ms: number, action: () => void): void {
-  world.scheduler.after(ms, action);
+/** Between two faults, as parts of ttl. */
+const PAUSE = { least: 0.02, most: 0.8 };
+
+export function happen(world: World, name: string, member: SimMember): void {
+  const fault = FAULTS.find((candidate) => candidate.name === name);
+  if (fault === undefined) throw new Error(`no fault is called ${name}`);
+  world.trace(`FAULT ${fault.name}: ${member.name}`);
+  fault.happen(world, member);
 }
 
-const FAULTS: readonly Fault[] = [
-  {
-    name: 'agent killed',
-    weight: 3,
-    happen: (world, member) => {
-      member.crashAgent();
-      later(world, world.random.between(100, 40_000), () => {
-        if (!member.isAgentAlive) {
-          // A new agent gives the store retry_timeout before it judges a primary that it found running.
-          member.excusedUntil = world.scheduler.now + 2 * world.timings.retryTimeoutMs;
-          world.trace(`${member.name} agent started`);
-          member.startAgent();
-        }
-      });
-    },
-  },
-  { name: 'server killed', weight: 4, happen: (_, member) => member.server.kill() },
-  {
-    name: 'member lost',
-    weight: 3,
-    happen: (world, member) => {
-      member.crashAgent();
-      member.server.kill();
-      later(world, world.random.between(100, 60_000), () => {
-        if (!member.isAgentAlive) {
-          world.trace(`${member.name} back`);
-          member.startAgent();
-        }
-      });
-    },
-  },
-  {
-    name: 'agent frozen',
-    weight: 3,
-    happen: (world, member) => {
-      const ms = world.random.between(100, 60_000);
-      member.life?.freeze(ms);
-      member.excusedUntil = Math.max(member.excusedUntil, world.scheduler.now + ms);
-    },
-  },
-  {
-    name: 'partition',
-    weight: 4,
-    happen: (world, member) => {
-      world.partition(member.name, world.random.pick(['members', 'store', 'all']));
-      later(world, world.random.between(500, 60_000), () => {
-        world.trace('partitions healed');
-        world.heal();
-      });
-    },
-  },
-  {
-    name: 'store outage',
-    weight: 3,
-    happen: (world) => {
-      world.storeNetwork.outage = world.random.pick(['refuse', 'hang']);
-      later(world, world.random.between(500, 40_000), () => {
-        world.trace('store back');
-        world.storeNetwork.heal();
-      });
-    },
-  },
-  {
-    name: 'slow store',
-    weight: 2,
-    happen: (world, member) => {
-      const faults = world.storeNetwork.faultsOf(member.name);
-      faults.answerDelayMs = world.random.between(100, 6000);
-      later(world, world.random.between(1000, 30_000), () => {
-        faults.answerDelayMs = 2;
-      });
-    },
-  },
-  {
-    name: 'answers lost',
-    weight: 2,
-    happen: (world, member) => {
-      world.storeNetwork.faultsOf(member.name).lostAnswers = Math.ceil(world.random.between(0, 3));
-    },
-  },
-  {
-    name: 'slow server',
-    weight: 2,
-    happen: (world, member) => {
-      const { postgres } = member;
-      if (postgres === undefined) return;
-      postgres.isSlow = true;
-      later(world, world.random.between(1000, 20_000), () => {
-        postgres.isSlow = false;
-      });
-    },
-  },
-  {
-    name: 'wall clock jump',
-    weight: 1,
-    happen: (world, member) => member.life?.jump(world.random.between(-100_000, 100_000)),
-  },
-  {
-    name: 'switchover',
-    weight: 4,
-    happen: (world, member) => {
-      const leader = world.store.get('/service/sim/leader')?.value;
-      const candidate = world.random.chance(0.5) ? { member: member.name } : {};
-      if (leader !== undefined) world.store.put('/service/sim/failover', JSON.stringify({ leader, ...candidate }), { writer: 'operator' });
-    },
-  },
-  {
-    name: 'manual failover',
-    weight: 1,
-    happen: (world, member) => {
-      world.store.put('/service/sim/failover', JSON.stringify({ member: member.name }), { writer: 'operator' });
-    },
-  },
-];
-
-/** Lets something go wrong at random times until `end` of virtual time. @returns what happened, in order. */
+/** Lets something go wrong at random times until `end` of virtual time. */
 export function scheduleFaults(world: World, end: number): void {
   const total = FAULTS.reduce((sum, fault) => sum + fault.weight, 0);
   const next = (): void => {
-    const pause = world.random.between(500, 30 * MILLI);
+    const pause = world.spans(PAUSE.least, PAUSE.most);
     if (world.scheduler.now + pause >= end) return;
     world.scheduler.after(pause, () => {
       let at = world.random.between(0, total);
@@ -142,26 +35,30 @@ export function scheduleFaults(world: World, end: number): void {
         at -= weight;
         return at < 0;
       });
-      const member = world.random.pick(world.members);
-      if (fault !== undefined) {
-        world.trace(`FAULT ${fault.name}: ${member.name}`);
-        fault.happen(world, member);
-      }
+      if (fault !== undefined) happen(world, fault.name, world.random.pick(world.members));
       next();
     });
   };
   next();
 }
 
-/** Everything works again: networks, store, agents. */
+/** Everything works again: networks, store, disks, processes; maintenance mode is over. */
 export function healAll(world: World): void {
   world.heal();
+  world.lossRate = 0;
+  if (world.storeNetwork.outage !== 'none') world.storeNetwork.heal();
   for (const member of world.members) {
     const faults = world.storeNetwork.faultsOf(member.name);
     faults.lostAnswers = 0;
     faults.answerDelayMs = 2;
+    faults.requestDelayMs = 2;
+    faults.fate = () => 'arrives';
+    member.server.slowness = 1;
+    if (member.server.isFrozen) member.server.thaw();
     if (member.postgres !== undefined) member.postgres.isSlow = false;
-    if (!member.isAgentAlive) member.startAgent();
+    member.thaw();
+    member.startAgent();
   }
+  world.configure({ pause: null, ttl: world.timings.ttlMs / 1000 });
   world.trace('all healed');
 }

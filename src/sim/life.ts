@@ -10,6 +10,8 @@ import type { Scheduler } from './scheduler.js';
 export class Life {
   isAlive = true;
   private frozenUntil = 0;
+  /** What happened meanwhile, in order. */
+  private waiting: (() => void)[] = [];
   private readonly scheduler: Scheduler;
   private readonly rate: number;
   private wallOffset = 0;
@@ -31,6 +33,14 @@ export class Life {
     this.frozenUntil = Math.max(this.frozenUntil, this.scheduler.now + ms);
   }
 
+  thaw(): void {
+    this.frozenUntil = this.scheduler.now;
+    const waiting = this.waiting;
+    this.waiting = [];
+    // One after the other, with their promises settled in between, as a real event loop catches up.
+    for (const action of waiting) this.scheduler.after(0, () => this.deliver(action));
+  }
+
   /** The wall clock jumps; the monotonic one never does. */
   jump(ms: number): void {
     this.wallOffset += ms;
@@ -39,8 +49,17 @@ export class Life {
   /** Does `action` as soon as the process runs; never when it has crashed. */
   deliver(action: () => void): void {
     if (!this.isAlive) return;
-    if (this.isFrozen) this.scheduler.after(this.frozenUntil - this.scheduler.now, () => this.deliver(action));
-    else action();
+    if (this.isFrozen) {
+      if (this.waiting.length === 0) this.thawLater();
+      this.waiting.push(action);
+    } else action();
+  }
+
+  private thawLater(): void {
+    this.scheduler.after(this.frozenUntil - this.scheduler.now, () => {
+      if (this.isFrozen) this.thawLater();
+      else this.thaw();
+    });
   }
 
   /** The result of something outside, for the process: late when frozen, never after a crash. */
@@ -65,7 +84,18 @@ export class Life {
           resolve();
         });
       }),
-    after: (ms, action) => this.scheduler.after(ms / this.rate, () => this.deliver(action)),
+    after: (ms, action) => {
+      let isCancelled = false;
+      const cancel = this.scheduler.after(ms / this.rate, () =>
+        this.deliver(() => {
+          if (!isCancelled) action();
+        }),
+      );
+      return () => {
+        isCancelled = true;
+        cancel();
+      };
+    },
   };
 }
 

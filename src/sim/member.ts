@@ -1,17 +1,17 @@
 import { Agent } from '../agent/agent.js';
-import type { AgentConfiguration } from '../agent/environment.js';
-import { isJsonObject, parseJson, stringifyJson } from '../base/json.js';
-import { LSN_ZERO, type Lsn, maxLsn } from '../base/lsn.js';
-import type { Timings } from '../cluster/dynamic-config.js';
+import type { AgentConfiguration, AgentPorts } from '../agent/environment.js';
+import { parseGlobalConfig, type Timings } from '../cluster/dynamic-config.js';
 import { traitsOf } from '../cluster/tags.js';
 import { MemoryDcs } from '../dcs/memory/memory-dcs.js';
 import type { Log } from '../ports/log.js';
-import type { PeerStatus, Peers } from '../ports/peers.js';
 import { noWatchdog } from '../watchdog/none.js';
+import { LeaseLedger } from './lease-ledger.js';
 import { guardPort, Life } from './life.js';
+import { simPeers } from './peers.js';
 import { SimPostgres } from './postgres.js';
+import { sabotaged } from './sabotage.js';
 import { SimServer } from './server.js';
-import type { World } from './world.js';
+import { CLUSTER, type World } from './world.js';
 
 /** One member: a server that lasts, and agents that come and go. */
 export class SimMember {
@@ -21,9 +21,14 @@ export class SimMember {
   life: Life | undefined;
   agent: Agent | undefined;
   postgres: SimPostgres | undefined;
-  /** Virtual time until which the agent's doings count as excused: it was frozen or dead. */
+  ledger: LeaseLedger | undefined;
+  /** Virtual time until which a running primary is excused: its agent was frozen or dead and finds out only now. */
   excusedUntil = 0;
-  exitCode: number | undefined;
+  /** Does not come back by itself: an operator stopped it, or it is lost for a while. */
+  isDown = false;
+  /** The copy of the dynamic configuration beside the data directory. */
+  private savedConfig: Readonly<Record<string, unknown>> | undefined;
+  private dcs: MemoryDcs | undefined;
   private readonly world: World;
   private readonly rate: number;
 
@@ -36,58 +41,98 @@ export class SimMember {
   }
 
   get isAgentAlive(): boolean {
-    return this.life?.isAlive === true && this.exitCode === undefined;
+    return this.life?.isAlive === true;
   }
 
-  /** Starts a new agent beside the server. */
+  /** Its tags let it become leader. */
+  get mayLead(): boolean {
+    return !traitsOf(this.tags).nofailover;
+  }
+
+  /** Starts a new agent beside the server, unless one lives. */
   startAgent(): void {
+    this.isDown = false;
+    if (this.isAgentAlive) return;
     const { world, name, server } = this;
+    // It gives the store retry_timeout before the first cycle, which may take another one, and then judges what it found.
+    this.excusedUntil = Math.max(this.excusedUntil, world.scheduler.now + 2 * world.timings.retryTimeoutMs + 2000);
+    world.trace(`${name} agent starts`);
     const life = new Life(world.scheduler, this.rate);
     this.life = life;
-    this.exitCode = undefined;
     const postgres = new SimPostgres({
       server,
       scheduler: world.scheduler,
-      random: world.random,
+      guard: (result) => life.guard(result),
       nextSystemId: () => world.nextSystemId(),
       reachable: (other) => (world.canConnect(name, other) ? world.server(other) : undefined),
       monotonic: () => life.clock.monotonic(),
     });
     this.postgres = postgres;
-    const dcs = new MemoryDcs({ store: world.store, network: world.storeNetwork, scope: 'sim', name, timings: world.timings });
-    void this.run(life, postgres, dcs);
+    const timings = this.timings();
+    const dcs = new MemoryDcs({ store: world.store, network: world.storeNetwork, scope: 'sim', name, timings });
+    this.dcs = dcs;
+    this.run(life, postgres, dcs, timings).catch((error: unknown) => world.fail(`${name}: the agent ended with ${String(error)}`));
   }
 
-  private async run(life: Life, postgres: SimPostgres, dcs: MemoryDcs): Promise<void> {
+  private async run(life: Life, postgres: SimPostgres, dcs: MemoryDcs, timings: Timings): Promise<void> {
     await dcs.start();
-    const { world } = this;
-    const ports = {
+    const { world, name } = this;
+    const ledger = new LeaseLedger(timings.ttlMs, () => life.clock.monotonic());
+    this.ledger = ledger;
+    const ports: AgentPorts = {
       clock: life.clock,
       random: world.random,
       log: this.log(life),
-      dcs: guardPort(dcs, life),
+      dcs: ledger.watch(guardPort(dcs, life)),
       postgres: guardPort(postgres, life),
-      peers: guardPort(this.peers(), life),
+      peers: guardPort(simPeers(world, name), life),
       watchdog: noWatchdog,
       configuration: this.configuration(),
     };
-    const agent = new Agent(ports, await postgres.observe());
+    const steal = (): void => void world.store.put(`${CLUSTER}leader`, name, { writer: `${CLUSTER}${name}` });
+    const agent = new Agent(sabotaged(ports, world.sabotage, steal), await postgres.observe());
     if (this.life !== life) return;
     this.agent = agent;
     await agent.prepare();
     const code = await agent.run();
-    if (this.life === life) {
-      this.exitCode = code;
-      life.crash();
-      world.trace(`${this.name} agent exited with ${code}`);
-    }
     await dcs.close();
+    if (this.life !== life) return;
+    life.crash();
+    world.trace(`${name} agent exited with ${code}`);
+    // A supervisor brings a process back that ended by itself.
+    world.scheduler.after(world.random.between(1000, 5000), () => {
+      if (!this.isDown && this.life === life) this.startAgent();
+    });
+  }
+
+  /** The agent's process stands still. */
+  freeze(ms: number): void {
+    this.life?.freeze(ms);
+    this.excusedUntil = Math.max(this.excusedUntil, this.world.scheduler.now + ms);
+  }
+
+  thaw(): void {
+    this.life?.thaw();
+  }
+
+  /** An operator stops the agent in good order, and the server with it. */
+  stopAgent(): void {
+    this.isDown = true;
+    this.agent?.stop();
   }
 
   /** The agent process is killed; the server goes on. */
   crashAgent(): void {
+    this.isDown = true;
     this.life?.crash();
     this.agent = undefined;
+    void this.dcs?.close();
+  }
+
+  /** Those that the configuration known at start gives. */
+  private timings(): Timings {
+    const parsed = parseGlobalConfig(this.savedConfig ?? this.world.dynamicConfig);
+    return 'invalid' in parsed ? this.world.timings : parsed.config;
   }
 
   private configuration(): AgentConfiguration {
@@ -104,9 +149,11 @@ export class SimMember {
         hasLeaderlessMethod: false,
       }),
       identity: () => ({ connUrl: `postgres://${name}:5432/postgres`, proxyUrl: undefined, apiUrl: `http://${name}:8008/patroni`, tags }),
-      initialDynamic: () => world.dynamicConfig,
+      initialDynamic: () => this.savedConfig ?? world.dynamicConfig,
       applyDynamic: async () => undefined,
-      saveDynamic: async () => undefined,
+      saveDynamic: async (data) => {
+        this.savedConfig = data;
+      },
       reloadLocal: async () => undefined,
       applyRole: async () => undefined,
       logQueue: () => ({ size: 0, lost: 0 }),
@@ -126,42 +173,6 @@ export class SimMember {
       named: () => log,
     };
     return log;
-  }
-
-  /** The REST API of the others, as far as the network lets it through. Data cross it as text. */
-  private peers(): Peers {
-    const { world, name } = this;
-    const ask = async (peer: string, timeoutMs: number): Promise<PeerStatus> => {
-      await world.scheduler.sleep(world.random.between(1, 20));
-      const member = world.member(peer);
-      const isThere = member?.isAgentAlive === true && member.life?.isFrozen === false && member.agent !== undefined;
-      if (!world.canConnect(name, peer) || (member?.life?.isAlive === true && member.life.isFrozen)) {
-        await world.scheduler.sleep(timeoutMs);
-        return { kind: 'unreachable', error: 'timed out' };
-      }
-      if (!isThere || member.agent === undefined) return { kind: 'unreachable', error: 'connection refused' };
-      const snapshot = await member.agent.control.refresh(0);
-      const { status } = snapshot.postgres;
-      if (status.kind !== 'known') return { kind: 'unreachable', error: 'no wal position' };
-      const { isInRecovery, receiveLsn, replayLsn } = status.value;
-      const lsn = isInRecovery ? maxLsn(receiveLsn, replayLsn) : LSN_ZERO;
-      const text = stringifyJson({ isInRecovery, lsn, timeline: snapshot.timeline ?? 0, tags: snapshot.tags });
-      const document = parseJson(text);
-      if (!isJsonObject(document)) return { kind: 'unreachable', error: 'not JSON' };
-      return {
-        kind: 'answered',
-        isInRecovery: document['isInRecovery'] === true,
-        lsn: BigInt(String(document['lsn'])) as Lsn,
-        timeline: Number(document['timeline']),
-        tags: isJsonObject(document['tags']) ? document['tags'] : {},
-        isWatchdogFailed: false,
-      };
-    };
-    return {
-      status: (peer, _url, timeoutMs) => ask(peer, timeoutMs),
-      failsafe: async () => ({ accepted: false, lsn: undefined }),
-      isAlive: async () => false,
-    };
   }
 }
 

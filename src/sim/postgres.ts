@@ -19,14 +19,14 @@ import type {
   StopOptions,
   Upstream,
 } from '../ports/postgres.js';
-import type { SeededRandom } from './prng.js';
 import type { Scheduler } from './scheduler.js';
 import { lsnAt, type SimServer } from './server.js';
 
 export interface SimPostgresOptions {
   readonly server: SimServer;
   readonly scheduler: Scheduler;
-  readonly random: SeededRandom;
+  /** What the agent's process awaits: late when it is frozen, never when it is dead. */
+  readonly guard: <T>(result: Promise<T>) => Promise<T>;
   readonly nextSystemId: () => string;
   readonly reachable: (name: string) => SimServer | undefined;
   readonly monotonic: () => Milliseconds;
@@ -55,8 +55,10 @@ export class SimPostgres implements Postgres {
     server.onExit = () => this.emit({ kind: 'process-ended' });
   }
 
-  async observe(): Promise<PostgresObservation> {
-    const { server } = this.o;
+  async observe(options?: { readonly timeoutMs: number }): Promise<PostgresObservation> {
+    const { server, scheduler } = this.o;
+    const isMute = (): boolean => server.isRunning && (this.isSlow || server.isFrozen);
+    if (isMute() && options !== undefined) await this.o.guard(scheduler.sleep(options.timeoutMs));
     if (isStarting(this.state) && server.isRunning && !server.isStarting) {
       this.setState('running');
       if (this.role !== 'standby_leader' && this.role !== 'promoted') this.role = server.isInRecovery ? 'replica' : 'primary';
@@ -72,7 +74,7 @@ export class SimPostgres implements Postgres {
       systemId: server.systemId,
       status: !server.isRunning
         ? { kind: 'not-running' }
-        : isAnswering && !this.isSlow
+        : isAnswering && !isMute()
           ? { kind: 'known', value: this.status() }
           : { kind: 'unavailable', error: 'simulated' },
       isTakenOver: this.isTakenOver,
@@ -177,7 +179,7 @@ export class SimPostgres implements Postgres {
     if (server.isEmpty || options.interlock?.isCancelled === true || this.isCancelled) return 'failed';
     this.setState('starting');
     this.role = options.role ?? (server.hasStandbySignal ? 'replica' : 'primary');
-    const isReady = await server.start();
+    const isReady = await this.o.guard(server.start());
     this.isTakenOver = true;
     if (!isReady) {
       this.setState('start failed');
@@ -189,12 +191,12 @@ export class SimPostgres implements Postgres {
   }
 
   async stop(options: StopOptions): Promise<boolean> {
-    const { server, scheduler, random } = this.o;
+    const { server, scheduler } = this.o;
     if (!server.isRunning) {
       options.onSafepoint?.();
       return true;
     }
-    if (options.checkpoint) await scheduler.sleep(random.between(0, 200));
+    if (options.checkpoint) await this.takeTime(0, 200);
     this.setState('stopping');
     if (options.mode === 'immediate') server.kill();
     else {
@@ -204,7 +206,7 @@ export class SimPostgres implements Postgres {
         if (positions !== undefined) await options.onShutdownCheckpoint?.(positions);
       });
       const limit = options.timeoutMs;
-      await (limit === undefined ? stopping : Promise.race([stopping, scheduler.sleep(limit)]));
+      await this.o.guard(limit === undefined ? stopping : Promise.race([stopping, scheduler.sleep(limit)]));
       if (server.isRunning) server.kill();
     }
     options.onSafepoint?.();
@@ -227,8 +229,8 @@ export class SimPostgres implements Postgres {
   }
 
   async checkpoint(): Promise<boolean> {
-    const { server, scheduler, random } = this.o;
-    await scheduler.sleep(random.between(10, 3000));
+    const { server } = this.o;
+    await this.takeTime(10, 3000);
     if (!server.isWritable) return false;
     server.checkpointTimeline = server.timeline;
     return true;
@@ -242,7 +244,7 @@ export class SimPostgres implements Postgres {
 
   async promote(options: { readonly leastTimeline: number }): Promise<'promoted' | 'requested' | 'failed'> {
     if (this.isCancelled) return 'failed';
-    const isPromoted = await this.o.server.promote(options.leastTimeline);
+    const isPromoted = await this.o.guard(this.o.server.promote(options.leastTimeline));
     if (!isPromoted) return 'failed';
     this.role = 'primary';
     return 'promoted';
@@ -269,22 +271,22 @@ export class SimPostgres implements Postgres {
   }
 
   async initialise(): Promise<InitialiseOutcome> {
-    const { server, scheduler, random } = this.o;
-    await scheduler.sleep(random.between(200, 2000));
+    const { server } = this.o;
+    await this.takeTime(200, 2000);
     server.initdb(this.o.nextSystemId());
     return (await this.start({ role: 'primary' })) === 'ready' ? 'started' : 'failed';
   }
 
   async runPostBootstrap(): Promise<boolean> {
-    await this.o.scheduler.sleep(this.o.random.between(10, 300));
+    await this.takeTime(10, 300);
     return this.o.server.isWritable;
   }
 
   async clone(source: Upstream | undefined): Promise<boolean> {
-    const { server, scheduler, random, reachable } = this.o;
+    const { server, reachable } = this.o;
     this.setState('creating replica');
     server.systemId = undefined;
-    await scheduler.sleep(random.between(500, 5000));
+    await this.takeTime(500, 5000);
     const from = source === undefined ? undefined : reachable(source.name);
     this.setState('stopped');
     if (from === undefined || !from.isRunning || from.isStarting || from.isEmpty || this.isCancelled) return false;
@@ -333,17 +335,16 @@ export class SimPostgres implements Postgres {
   }
 
   async rewind(leader: Upstream): Promise<RewindOutcome> {
-    const { server, scheduler, random, reachable } = this.o;
-    await scheduler.sleep(random.between(200, 3000));
+    const { server, reachable } = this.o;
+    await this.takeTime(200, 3000);
     const from = reachable(leader.name);
     if (from === undefined || !from.isWritable) return { kind: 'not-now', reason: 'the source went away' };
-    // pg_rewind trusts the source's control file: an old timeline there makes it do nothing, and the target stays diverged.
-    if (from.checkpointTimeline === from.timeline) server.rewindTo(from);
+    server.rewindTo(from);
     return { kind: 'done' };
   }
 
   async singleUserRecovery(): Promise<boolean> {
-    await this.o.scheduler.sleep(this.o.random.between(100, 3000));
+    await this.takeTime(100, 3000);
     return this.o.server.singleUserRecovery();
   }
 
@@ -375,6 +376,10 @@ export class SimPostgres implements Postgres {
 
   async close(): Promise<void> {
     this.listeners.clear();
+  }
+
+  private takeTime(low: number, high: number): Promise<void> {
+    return this.o.guard(this.o.server.takeTime(low, high));
   }
 
   /** For traces. */

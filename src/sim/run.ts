@@ -1,60 +1,173 @@
-import { watchLockChanges } from './checkers/lock-changes.js';
+import { stringifyJson } from '../base/json.js';
+import { DecisionWatch } from './checkers/decisions.js';
+import { HandOverWatch } from './checkers/handed-over.js';
+import { whatIsWrongWithHistory } from './checkers/history-key.js';
+import { checkLockChanges } from './checkers/lock-changes.js';
 import { checkOnePrimary } from './checkers/one-primary.js';
+import { checkOwnLease } from './checkers/own-lease.js';
 import { whatIsWrong } from './checkers/recovery.js';
+import { whoHasDiverged } from './checkers/wal-prefix.js';
 import { healAll, scheduleFaults } from './faults.js';
-import { World } from './world.js';
+import { CLUSTER, World, type WorldOptions } from './world.js';
 
-/** Bounds of one run in virtual milliseconds. */
-const BOOTSTRAP_MS = 120_000;
-const FAULTS_MS = 240_000;
-const RECOVERY_MS = 240_000;
-const WRITE_EVERY_MS = 400;
+/** Lengths of phases and limits, as parts of ttl plus a constant for what PostgreSQL takes. */
+const BOOTSTRAP = { ttls: 2, ms: 60_000 };
+const FAULTS_TTLS = 7;
+const RECOVERY = { ttls: 4, ms: 45_000 };
+const SWITCHOVER = { ttls: 1, ms: 20_000 };
+/** How long a whole cluster must stay so, and to what a switchover at the end is limited. */
+const STEADY_LOOPS = 3;
+/** Between two writes of the client, as a part of ttl. */
+const WRITE_TTLS = 1 / 60;
+/** A run that needs more events than this goes round in circles. */
+const MOST_EVENTS = 60_000;
 
 export interface SeedResult {
   readonly seed: number;
   readonly violation: string | undefined;
   readonly trace: string;
+  readonly traceHash: number;
   readonly rules: ReadonlyMap<string, number>;
   readonly events: number;
 }
 
-/** Runs one seed: bootstrap, faults (safety is checked all the time), healing (the cluster must become whole again). */
-export async function runSeed(seed: number, options: { readonly isVerbose?: boolean } = {}): Promise<SeedResult> {
-  const world = new World(seed, options.isVerbose === true);
-  const isBroken = (): boolean => world.violation !== undefined;
-  let events = 0;
-  watchLockChanges(world);
-  for (const member of world.members) world.scheduler.after(world.random.between(0, 3000), () => member.startAgent());
-  writeForEver(world);
-
-  const isWhole = (): boolean => isBroken() || whatIsWrong(world) === undefined;
-  events += await world.scheduler.runUntil(BOOTSTRAP_MS, isWhole);
-  const afterBootstrap = whatIsWrong(world);
-  if (afterBootstrap !== undefined && !isBroken()) world.fail(`not bootstrapped after ${BOOTSTRAP_MS / 1000} s: ${afterBootstrap}`);
-  if (!isBroken()) {
-    const end = world.scheduler.now + FAULTS_MS;
-    world.trace('faults begin');
-    scheduleFaults(world, end);
-    events += await world.scheduler.runUntil(end, isBroken);
-  }
-  if (!isBroken()) {
-    healAll(world);
-    const end = world.scheduler.now + RECOVERY_MS;
-    events += await world.scheduler.runUntil(end, isWhole);
-    const wrong = whatIsWrong(world);
-    if (wrong !== undefined && !isBroken()) world.fail(`not whole ${RECOVERY_MS / 1000} s after everything was healed: ${wrong}`);
-  }
-  world.store.close();
-  return { seed, violation: world.violation?.message, trace: world.lastLines(300), rules: world.rules, events };
+/** Runs one seed: bootstrap, faults (safety is checked all the time), healing (the cluster must become whole again), switchover. */
+export async function runSeed(seed: number, options: WorldOptions = {}): Promise<SeedResult> {
+  const run = new Run(new World(seed, options));
+  await run.bootstrap();
+  await run.faults();
+  await run.recover();
+  await run.switchOver();
+  return run.end(seed);
 }
 
-/** A client beside every server writes to it whenever it takes writes, also on the wrong side of a partition. */
-function writeForEver(world: World): void {
-  let id = 0;
-  const write = (): void => {
-    for (const member of world.members) if (member.server.isWritable) member.server.commit(++id);
-    checkOnePrimary(world);
-    world.scheduler.after(WRITE_EVERY_MS, write);
-  };
-  write();
+/** The phases of a run, for seeds and for scenarios alike. Each does nothing once a property was found broken. */
+export class Run {
+  readonly world: World;
+  private readonly decisions: DecisionWatch;
+  private handOver: HandOverWatch | undefined;
+  private events = 0;
+
+  constructor(world: World) {
+    this.world = world;
+    this.decisions = new DecisionWatch(world);
+    checkLockChanges(world);
+    const check = (): void => {
+      checkOnePrimary(world);
+      checkOwnLease(world);
+    };
+    for (const member of world.members) member.server.onChange = check;
+    let id = 0;
+    // A client beside every server writes to it whenever it takes writes, also on the wrong side of a partition.
+    const write = (): void => {
+      for (const member of world.members) if (member.server.isWritable) member.server.commit(++id);
+      this.handOver?.note();
+      check();
+      world.scheduler.after(world.timings.ttlMs * WRITE_TTLS, write);
+    };
+    write();
+  }
+
+  get isBroken(): boolean {
+    return this.world.violation !== undefined;
+  }
+
+  async bootstrap(): Promise<void> {
+    const { world } = this;
+    for (const member of world.members) world.scheduler.after(world.random.between(0, 3000), () => member.startAgent());
+    await this.untilWhole('not bootstrapped', BOOTSTRAP);
+  }
+
+  async faults(): Promise<void> {
+    const { world } = this;
+    if (this.isBroken) return;
+    const end = world.scheduler.now + FAULTS_TTLS * world.timings.ttlMs;
+    world.trace('faults begin');
+    scheduleFaults(world, end);
+    await this.pass(end - world.scheduler.now);
+  }
+
+  /** Everything is healed; then the cluster must become whole in time and stay so. */
+  async recover(): Promise<void> {
+    if (this.isBroken) return;
+    healAll(this.world);
+    // A request of an operator may still be in force; it counts as part of the recovery.
+    await this.untilWhole('not whole after everything was healed', RECOVERY);
+    this.decisions.healed();
+    await this.staysWhole();
+  }
+
+  /** An operator asks for another leader, in a world where nothing is wrong. */
+  async switchOver(): Promise<void> {
+    const { world } = this;
+    const former = world.holder === undefined ? undefined : world.server(world.holder);
+    const isPossible = world.members.some((member) => member.server !== former && member.mayLead);
+    if (this.isBroken || former === undefined || !isPossible) return;
+    this.handOver = new HandOverWatch(world, former);
+    world.trace(`switchover from ${former.name}`);
+    world.store.put(`${CLUSTER}failover`, stringifyJson({ leader: former.name }), { writer: 'operator' });
+    await this.untilWhole('not whole after a switchover', SWITCHOVER, () =>
+      world.holder === former.name ? 'the leader is the same' : undefined,
+    );
+    await this.staysWhole();
+    const lost = this.isBroken ? undefined : this.handOver.whatIsLost();
+    if (lost !== undefined) world.fail(lost);
+  }
+
+  /** Lets time pass. */
+  async pass(ms: number): Promise<void> {
+    if (!this.isBroken) await this.runUntil(this.world.scheduler.now + ms, () => this.isBroken);
+  }
+
+  /** Lets time pass until a condition holds; a violation when it does not within `ms`. */
+  async until(what: string, ms: number, isSo: () => boolean): Promise<void> {
+    const { world } = this;
+    if (this.isBroken) return;
+    await this.runUntil(world.scheduler.now + ms, () => this.isBroken || isSo());
+    if (!this.isBroken && !isSo()) world.fail(`not within ${ms / 1000} s: ${what}`);
+  }
+
+  end(seed: number): SeedResult {
+    const { world } = this;
+    world.store.close();
+    return {
+      seed,
+      violation: world.violation?.message,
+      trace: world.lastLines(60),
+      traceHash: world.traceHash,
+      rules: world.rules,
+      events: this.events,
+    };
+  }
+
+  private async runUntil(end: number, isDone: () => boolean): Promise<void> {
+    await this.world.scheduler.runUntil(end, () => {
+      if (++this.events === MOST_EVENTS) this.world.fail(`more than ${MOST_EVENTS} events`);
+      return isDone();
+    });
+  }
+
+  private async untilWhole(
+    complaint: string,
+    limit: { ttls: number; ms: number },
+    more: () => string | undefined = () => undefined,
+  ): Promise<void> {
+    const { world } = this;
+    if (this.isBroken) return;
+    const wrong = (): string | undefined => more() ?? whatIsWrong(world);
+    const ms = limit.ttls * world.timings.ttlMs + limit.ms;
+    await this.runUntil(world.scheduler.now + ms, () => this.isBroken || wrong() === undefined);
+    const why = wrong();
+    if (why !== undefined && !this.isBroken) world.fail(`${complaint} within ${ms / 1000} s: ${why}`);
+  }
+
+  /** What a whole cluster has to look like after a few cycles more, when the last news have arrived everywhere. */
+  private async staysWhole(): Promise<void> {
+    const { world } = this;
+    if (this.isBroken) return;
+    await this.pass(STEADY_LOOPS * world.timings.loopWaitMs + 4000);
+    if (this.isBroken) return;
+    const wrong = whatIsWrong(world) ?? whoHasDiverged(world) ?? whatIsWrongWithHistory(world);
+    if (wrong !== undefined) world.fail(`not whole any more: ${wrong}`);
+  }
 }

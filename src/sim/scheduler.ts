@@ -5,6 +5,9 @@ interface Event {
   isCancelled: boolean;
 }
 
+/** Events in one batch of immediates. */
+const BATCH = 64;
+
 /**
  * Virtual time. The next event by (time, sequence) is delivered, then all promises settle at a macrotask boundary, and
  * only then time moves on: code under test never sees the clock advance between two of its awaits that wait for nothing.
@@ -30,20 +33,49 @@ export class Scheduler {
   }
 
   /** Delivers events until virtual time `end`, or until `isDone` says so after one of them. @returns the number delivered. */
-  async runUntil(end: number, isDone: () => boolean = () => false): Promise<number> {
+  runUntil(end: number, isDone: () => boolean = () => false): Promise<number> {
     let delivered = 0;
-    await settle();
+    let isFinished = false;
+    return new Promise((resolve, reject) => {
+      const finish = (): void => {
+        isFinished = true;
+        resolve(delivered);
+      };
+      const turn = (): void => {
+        if (isFinished) return;
+        try {
+          if (delivered > 0 && isDone()) finish();
+          else if (this.deliverNext(end)) delivered++;
+          else {
+            this.now = Math.max(this.now, end);
+            finish();
+          }
+        } catch (error) {
+          isFinished = true;
+          reject(error);
+        }
+      };
+      // Node settles all promises between two immediates of one batch. Batches keep it from polling for I/O after each event.
+      const batch = (): void => {
+        for (let i = 0; i < BATCH; i++) setImmediate(turn);
+        setImmediate(() => {
+          if (!isFinished) batch();
+        });
+      };
+      batch();
+    });
+  }
+
+  /** @returns false when nothing is left to do until `end`. */
+  private deliverNext(end: number): boolean {
     for (let next = this.heap[0]; next !== undefined && next.at <= end; next = this.heap[0]) {
       this.pop();
       if (next.isCancelled) continue;
       this.now = next.at;
       next.action();
-      await settle();
-      delivered++;
-      if (isDone()) return delivered;
+      return true;
     }
-    this.now = Math.max(this.now, end);
-    return delivered;
+    return false;
   }
 
   private push(event: Event): void {
@@ -81,10 +113,4 @@ export class Scheduler {
 
 function isBefore(a: Event, b: Event): boolean {
   return a.at < b.at || (a.at === b.at && a.sequence < b.sequence);
-}
-
-function settle(): Promise<void> {
-  return new Promise((resolve) => {
-    setImmediate(resolve);
-  });
 }

@@ -57,7 +57,15 @@ export class SimServer {
   private readonly scheduler: Scheduler;
   private readonly random: SeededRandom;
   private readonly network: ServerNetwork;
-  private isPulling = false;
+  private readonly followers = new Set<SimServer>();
+  private followed: SimServer | undefined;
+  private isPullPlanned = false;
+  /** Durations of everything are multiplied by it: a slow disk. */
+  slowness = 1;
+  /** The processes exist and do nothing (SIGSTOP). */
+  isFrozen = false;
+  /** Told of every change that may matter to a checker. */
+  onChange: () => void = () => undefined;
   /** Distinguishes one run of the process from the next. */
   private run = 0;
 
@@ -73,7 +81,7 @@ export class SimServer {
   }
 
   get isWritable(): boolean {
-    return this.isRunning && !this.isStarting && !this.isStopping && !this.isInRecovery;
+    return this.isRunning && !this.isStarting && !this.isStopping && !this.isInRecovery && !this.isFrozen;
   }
 
   get lsn(): Lsn {
@@ -100,12 +108,13 @@ export class SimServer {
     this.isStarting = true;
     this.isStopping = false;
     this.isInRecovery = this.hasStandbySignal;
-    await this.scheduler.sleep(wasClean ? this.random.between(50, 400) : this.random.between(200, 3000));
+    await this.takeTime(wasClean ? 50 : 200, wasClean ? 400 : 3000);
     if (this.run !== run || !this.isRunning) return false;
     this.isStarting = false;
     this.hasBackupLabel = false;
     this.control = this.isInRecovery ? 'in archive recovery' : 'in production';
     if (this.isInRecovery) this.pull();
+    this.onChange();
     return true;
   }
 
@@ -114,6 +123,7 @@ export class SimServer {
     if (!this.isWritable) return undefined;
     const record: WalRecord = { id, timeline: this.timeline, kind: 'commit' };
     this.wal.push(record);
+    this.tellFollowers();
     return record;
   }
 
@@ -122,15 +132,17 @@ export class SimServer {
     if (!this.isRunning) return;
     const run = this.run;
     this.isStopping = true;
-    await this.scheduler.sleep(this.random.between(20, 300));
+    while (this.isFrozen && this.run === run) await this.scheduler.sleep(200);
+    await this.takeTime(20, 300);
     if (this.run !== run) return;
     const wasPrimary = !this.isInRecovery && !this.isStarting;
     if (wasPrimary) {
       this.wal.push({ id: -run, timeline: this.timeline, kind: 'shutdown-checkpoint' });
+      this.tellFollowers();
       this.checkpointTimeline = this.timeline;
       this.control = 'shut down';
       await onCheckpoint();
-      await this.scheduler.sleep(this.random.between(10, 100));
+      await this.takeTime(10, 100);
     } else this.control = this.isInRecovery ? 'shut down in recovery' : this.control;
     if (this.run === run) this.end();
   }
@@ -141,6 +153,7 @@ export class SimServer {
     if (this.control === 'shut down' || this.control === 'shut down in recovery')
       this.control = this.isInRecovery ? 'in archive recovery' : 'in production';
     this.end();
+    this.isFrozen = false;
   }
 
   private end(): void {
@@ -148,7 +161,11 @@ export class SimServer {
     this.isRunning = false;
     this.isStarting = false;
     this.isStopping = false;
-    this.isPulling = false;
+    this.isPullPlanned = false;
+    this.followed?.followers.delete(this);
+    this.followed = undefined;
+    this.tellFollowers();
+    this.onChange();
     this.onExit();
   }
 
@@ -156,7 +173,7 @@ export class SimServer {
   async promote(leastTimeline: number): Promise<boolean> {
     if (!this.isRunning || this.isStarting || this.isStopping || !this.isInRecovery) return false;
     const run = this.run;
-    await this.scheduler.sleep(this.random.between(20, 300));
+    await this.takeTime(20, 300);
     if (this.run !== run || !this.isRunning || this.isStopping) return false;
     this.history = [...this.history, { timeline: this.timeline, lsn: this.lsn, reason: 'no recovery target specified' }];
     this.timeline = Math.max(this.timeline + 1, leastTimeline);
@@ -164,7 +181,28 @@ export class SimServer {
     this.isInRecovery = false;
     this.hasStandbySignal = false;
     this.control = 'in production';
+    this.followed?.followers.delete(this);
+    this.followed = undefined;
+    this.tellFollowers();
+    this.onChange();
     return true;
+  }
+
+  /** A duration of work on this machine. */
+  takeTime(low: number, high: number): Promise<void> {
+    return this.scheduler.sleep(this.random.between(low, high) * this.slowness);
+  }
+
+  freeze(): void {
+    this.isFrozen = true;
+  }
+
+  /** Standbys whose connection was quiet meanwhile look again. */
+  thaw(): void {
+    this.isFrozen = false;
+    this.tellFollowers();
+    this.pull();
+    this.onChange();
   }
 
   /** Recovery in single-user mode: a clean shutdown of whatever was there. */
@@ -195,52 +233,118 @@ export class SimServer {
     this.slots.clear();
   }
 
-  /** Takes the source's blocks and history over; what comes next is archive recovery up to a consistent point. */
+  /**
+   * pg_rewind: what the two have in common is found by numbers and beginnings of timelines, not by contents. The rest is
+   * the source's. What comes next is archive recovery up to a consistent point.
+   */
   rewindTo(source: SimServer): void {
+    // It trusts the source's control file: with an old timeline there it finds nothing to do, as for equal timelines.
+    if (source.checkpointTimeline === this.timeline) return;
+    const [mine, theirs] = [segmentsOf(this), segmentsOf(source)];
+    let common = -1;
+    while (isSameSegment(mine[common + 1], theirs[common + 1])) common++;
+    const fork = Math.min(mine[common + 1]?.begin ?? this.wal.length, theirs[common + 1]?.begin ?? source.wal.length);
+    const kept = this.wal.slice(0, fork);
     this.copyFrom(source);
+    this.wal = [...kept, ...source.wal.slice(fork)];
     this.control = 'in archive recovery';
-    this.hasBackupLabel = false;
   }
 
-  /** Whether everything that `source` streams can be applied here. */
-  canStreamFrom(source: SimServer): boolean {
-    if (source.wal.length < this.wal.length || source.systemId !== this.systemId || this.wal.length === 0) return this.wal.length === 0;
-    return source.wal[this.wal.length - 1] === this.wal[this.wal.length - 1];
+  /**
+   * Whether the walsender of `source` accepts this standby. As in PostgreSQL it compares timelines and positions, not
+   * contents: a standby with another history under the same numbers is accepted, and silently stays diverged.
+   */
+  accepts(standby: SimServer): boolean {
+    if (standby.systemId !== this.systemId || standby.timeline > this.timeline) return false;
+    if (standby.timeline === this.timeline) return standby.wal.length <= this.wal.length;
+    const fork = this.history.find((line) => line.timeline === standby.timeline);
+    return fork !== undefined && standby.lsn <= fork.lsn;
   }
 
   get isStreaming(): boolean {
-    const source = this.upstream === undefined ? undefined : this.network.server(this.upstream);
+    const source = this.source();
     return source !== undefined && this.isRunning && this.isInRecovery && !this.isStarting && this.canPullFrom(source);
   }
 
-  private canPullFrom(source: SimServer): boolean {
-    return source.isRunning && !source.isStarting && this.network.canConnect(this.name, source.name) && this.canStreamFrom(source);
+  private source(): SimServer | undefined {
+    return this.upstream === undefined ? undefined : this.network.server(this.upstream);
   }
 
-  /** Streams: one step now and the next after a while, as long as the server runs as a standby. */
+  private canPullFrom(source: SimServer): boolean {
+    return (
+      source !== this &&
+      source.isRunning &&
+      !source.isStarting &&
+      !this.isFrozen &&
+      !source.isFrozen &&
+      this.network.canConnect(this.name, source.name) &&
+      source.accepts(this)
+    );
+  }
+
+  /** Takes what there is, then waits for the news of its source; without a source it looks for one again and again. */
   private pull(): void {
-    if (this.isPulling) return;
-    this.isPulling = true;
-    const run = this.run;
-    const step = (): void => {
-      if (this.run !== run || !this.isInRecovery || !this.isRunning) {
-        if (this.run === run) this.isPulling = false;
-        return;
-      }
-      const source = this.upstream === undefined ? undefined : this.network.server(this.upstream);
-      const isConnected = source !== undefined && this.canPullFrom(source);
-      if (isConnected && source.wal.length > this.wal.length) {
-        for (const record of source.wal.slice(this.wal.length)) this.wal.push(record);
-        this.timeline = Math.max(this.timeline, this.wal.at(-1)?.timeline ?? 1);
-        this.history = source.history.filter((line) => line.timeline < this.timeline);
-      }
-      this.scheduler.after(isConnected ? this.random.between(20, 150) : this.random.between(200, 1500), step);
-    };
-    step();
+    if (!this.isRunning || this.isStarting || !this.isInRecovery) return;
+    const source = this.source();
+    if (source === undefined || !this.canPullFrom(source)) {
+      this.followed?.followers.delete(this);
+      this.followed = undefined;
+      this.pullLater(this.random.between(200, 1500));
+      return;
+    }
+    if (this.followed !== source) {
+      this.followed?.followers.delete(this);
+      this.followed = source;
+      source.followers.add(this);
+    }
+    if (source.wal.length === this.wal.length && source.timeline === this.timeline) return;
+    for (let index = this.wal.length; index < source.wal.length; index++) {
+      const record = source.wal[index];
+      if (record !== undefined) this.wal.push(record);
+    }
+    this.timeline = source.timeline;
+    this.history = source.history;
+    this.tellFollowers();
+  }
+
+  private pullLater(ms: number): void {
+    if (this.isPullPlanned) return;
+    this.isPullPlanned = true;
+    const { run } = this;
+    this.scheduler.after(ms, () => {
+      if (this.run !== run) return;
+      this.isPullPlanned = false;
+      this.pull();
+    });
+  }
+
+  /** Something happened that those who stream from here have to know. */
+  private tellFollowers(): void {
+    for (const follower of this.followers) follower.pullLater(this.random.between(5, 150));
   }
 }
 
 /** Position after so many records. */
 export function lsnAt(records: number): Lsn {
   return (FIRST_BYTE + BigInt(records) * RECORD_BYTES) as Lsn;
+}
+
+interface Segment {
+  readonly timeline: number;
+  /** Number of records before it. */
+  readonly begin: number;
+}
+
+function segmentsOf(server: SimServer): readonly Segment[] {
+  const segments: Segment[] = [];
+  let begin = 0;
+  for (const line of server.history) {
+    segments.push({ timeline: line.timeline, begin });
+    begin = Number((line.lsn - FIRST_BYTE) / RECORD_BYTES);
+  }
+  return [...segments, { timeline: server.timeline, begin }];
+}
+
+function isSameSegment(a: Segment | undefined, b: Segment | undefined): boolean {
+  return a !== undefined && b !== undefined && a.timeline === b.timeline && a.begin === b.begin;
 }

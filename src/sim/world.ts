@@ -1,9 +1,11 @@
+import { parseJsonObject, stringifyJson } from '../base/json.js';
 import type { Timings } from '../cluster/dynamic-config.js';
 import { MemoryNetwork } from '../dcs/memory/network.js';
 import { MemoryStore } from '../dcs/memory/store.js';
 import { Life } from './life.js';
 import { SimMember, timingsOf } from './member.js';
 import { SeededRandom } from './prng.js';
+import type { Sabotage } from './sabotage.js';
 import { Scheduler } from './scheduler.js';
 import type { ServerNetwork, SimServer } from './server.js';
 
@@ -12,8 +14,23 @@ export class Violation extends Error {
   override readonly name = 'Violation';
 }
 
+export const CLUSTER = '/service/sim/';
+
 /** Lines of a trace that are kept; the older ones go. */
 const TRACE_LINES = 4000;
+
+export interface WorldOptions {
+  readonly isVerbose?: boolean;
+  /** A planted defect that a checker has to find. */
+  readonly sabotage?: Sabotage;
+  /** Fixed for a scenario; a seed decides otherwise. */
+  readonly members?: number;
+  /** ttl, loop_wait, retry_timeout in seconds. */
+  readonly timings?: readonly [number, number, number];
+  readonly tags?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+  readonly config?: Readonly<Record<string, unknown>>;
+  readonly usesRewind?: boolean;
+}
 
 /** Everything that one seed decides: members, configuration, network; the store; the trace. */
 export class World implements ServerNetwork {
@@ -25,40 +42,56 @@ export class World implements ServerNetwork {
   readonly timings: Timings;
   readonly dynamicConfig: Readonly<Record<string, unknown>>;
   readonly usesRewind: boolean;
+  readonly sabotage: Sabotage | undefined;
   readonly rules = new Map<string, number>();
-  readonly isVerbose: boolean;
+  /** Called for every decision, with the member and the rule. */
+  readonly decided: ((member: string, rule: string) => void)[] = [];
   violation: Violation | undefined;
+  /** Part of all requests between members that get lost, 0 to 1. */
+  lossRate = 0;
+  private readonly isVerbose: boolean;
   private readonly lines: string[] = [];
+  private hash = 0;
   private systemIds = 7_000_000_000_000_000_000n;
+  /** `a>b`: a can't open a connection to b. */
   private readonly cuts = new Set<string>();
 
-  constructor(seed: number, isVerbose: boolean) {
+  constructor(seed: number, options: WorldOptions = {}) {
     this.random = new SeededRandom(seed);
-    this.isVerbose = isVerbose;
+    this.isVerbose = options.isVerbose === true;
+    this.sabotage = options.sabotage;
     const { random } = this;
-    const [ttl, loopWait, retryTimeout] = random.pick([
+    const drawn = random.pick([
+      [30, 10, 10],
       [30, 10, 10],
       [20, 4, 8],
       [5, 1, 2],
-      [30, 1, 10],
+      [12, 2, 5],
+      [20, 2, 9],
     ] as const);
+    const [ttl, loopWait, retryTimeout] = options.timings ?? drawn;
     const timings = timingsOf(ttl, loopWait, retryTimeout);
     this.timings = timings;
-    this.dynamicConfig = { ...timings.raw, maximum_lag_on_failover: 1_048_576, check_timeline: random.chance(0.3) };
-    this.usesRewind = random.chance(0.8);
+    this.dynamicConfig = {
+      ...timings.raw,
+      maximum_lag_on_failover: 1_048_576,
+      check_timeline: random.chance(0.3),
+      primary_start_timeout: random.pick([300, 300, 300, ttl, 0]),
+      ...(random.chance(0.15) ? { primary_race_backoff: loopWait } : {}),
+      ...options.config,
+    };
+    const usesRewind = random.chance(0.8);
+    this.usesRewind = options.usesRewind ?? usesRewind;
     const storeLife = new Life(this.scheduler, 1);
-    this.store = new MemoryStore(storeLife.clock);
+    // Leases end late, by up to a tenth, as those of etcd do; never early.
+    this.store = new MemoryStore(storeLife.clock, (ttlMs) => random.between(0, 0.1 * ttlMs));
     this.storeNetwork = new MemoryNetwork(storeLife.clock);
-    const count = random.pick([2, 3, 3, 3, 5]);
-    for (let index = 0; index < count; index++) {
-      const tags =
-        index > 0 && random.chance(0.1)
-          ? { nofailover: true }
-          : random.chance(0.1)
-            ? { failover_priority: Math.floor(random.between(1, 4)) }
-            : {};
-      // Clocks drift by at most one in a thousand; leases count on less than one in ten.
-      this.members.push(new SimMember(`m${index}`, this, tags, 1 + random.between(-0.001, 0.001)));
+    const count = random.pick([2, 3, 3, 3, 4]);
+    for (let index = 0; index < (options.members ?? count); index++) {
+      const name = `m${index}`;
+      const tags = drawTags(random, index, options.members ?? count);
+      // Clocks drift by at most one in a thousand, which is twice what time daemons correct.
+      this.members.push(new SimMember(name, this, options.tags?.[name] ?? tags, 1 + random.between(-0.001, 0.001)));
     }
     for (const member of this.members) {
       const faults = this.storeNetwork.faultsOf(member.name);
@@ -67,9 +100,18 @@ export class World implements ServerNetwork {
     }
   }
 
+  /** A time span as a part of ttl, so that each configuration meets faults of its own size. */
+  spans(low: number, high: number): number {
+    return this.random.between(low, high) * this.timings.ttlMs;
+  }
+
   nextSystemId(): string {
     this.systemIds += 1n;
     return String(this.systemIds);
+  }
+
+  get holder(): string | undefined {
+    return this.store.get(`${CLUSTER}leader`)?.value;
   }
 
   member(name: string): SimMember | undefined {
@@ -81,37 +123,76 @@ export class World implements ServerNetwork {
   }
 
   canConnect(from: string, to: string): boolean {
-    return !this.cuts.has(`${from}>${to}`) && !this.cuts.has(`${to}>${from}`);
+    return !this.cuts.has(`${from}>${to}`);
   }
 
-  /** Cuts a member off from the others, from the store, or from both. */
-  partition(name: string, what: 'members' | 'store' | 'all'): void {
-    if (what !== 'store') for (const other of this.members) if (other.name !== name) this.cuts.add(`${name}>${other.name}`);
-    if (what !== 'members') this.storeNetwork.faultsOf(name).isPartitioned = true;
+  get hasCuts(): boolean {
+    return this.cuts.size > 0;
   }
 
-  heal(): void {
-    this.cuts.clear();
-    for (const member of this.members) if (this.storeNetwork.faultsOf(member.name).isPartitioned) this.storeNetwork.heal(member.name);
-    if (this.storeNetwork.outage !== 'none') this.storeNetwork.heal();
+  /** Nobody can open a connection to the member (`in`), or it can't open one to others (`out`). */
+  cut(name: string, direction: 'in' | 'out' | 'both'): void {
+    for (const other of this.members) {
+      if (other.name === name) continue;
+      if (direction !== 'in') this.cuts.add(`${name}>${other.name}`);
+      if (direction !== 'out') this.cuts.add(`${other.name}>${name}`);
+    }
+  }
+
+  /** Ends everything that is wrong with the networks of one member, or of all. */
+  heal(name?: string): void {
+    for (const cut of [...this.cuts]) if (name === undefined || cut.split('>').includes(name)) this.cuts.delete(cut);
+    for (const member of this.members) {
+      if (name !== undefined && member.name !== name) continue;
+      const faults = this.storeNetwork.faultsOf(member.name);
+      if (faults.isPartitioned || faults.isDeaf === true) this.storeNetwork.heal(member.name);
+    }
+  }
+
+  /** Edits `/config` as an operator does; null removes a key. */
+  configure(changes: Readonly<Record<string, unknown>>): void {
+    const entry = this.store.get(`${CLUSTER}config`);
+    if (entry === undefined) return;
+    const config: Record<string, unknown> = { ...parseJsonObject(entry.value) };
+    for (const [key, value] of Object.entries(changes)) {
+      if (value === null) delete config[key];
+      else config[key] = value;
+    }
+    const text = stringifyJson(config);
+    if (text === entry.value) return;
+    this.trace(`config: ${text}`);
+    this.store.put(`${CLUSTER}config`, text, { writer: 'operator' });
+  }
+
+  get isPaused(): boolean {
+    return parseJsonObject(this.store.get(`${CLUSTER}config`)?.value ?? '')?.['pause'] === true;
   }
 
   logged(member: string, level: string, message: string, error?: unknown): void {
     if (level === 'debug') {
-      const rule = /^rule (\S+)$/.exec(message)?.[1];
-      if (rule !== undefined) this.rules.set(rule, (this.rules.get(rule) ?? 0) + 1);
+      if (!message.startsWith('rule ')) return;
+      const rule = message.slice('rule '.length);
+      this.rules.set(rule, (this.rules.get(rule) ?? 0) + 1);
+      for (const listener of this.decided) listener(member, rule);
       return;
     }
     if (message.startsWith('Lock owner: ')) return;
     this.trace(`${member} ${level}: ${message}${error instanceof Error ? ` (${error.stack})` : ''}`);
     if (error !== undefined && level === 'error') this.fail(`${member}: unexpected error: ${message}`);
+    if (message.includes('report it as a')) this.fail(`${member}: ${message}`);
   }
 
   trace(line: string): void {
     const text = `${(this.scheduler.now / 1000).toFixed(3).padStart(9)} ${line}`;
     if (this.isVerbose) process.stdout.write(`${text}\n`);
+    for (let index = 0; index < text.length; index++) this.hash = (Math.imul(this.hash, 31) + text.charCodeAt(index)) | 0;
     this.lines.push(text);
     if (this.lines.length > TRACE_LINES) this.lines.splice(0, TRACE_LINES / 2);
+  }
+
+  /** Of all lines so far: equal for two runs of one seed. */
+  get traceHash(): number {
+    return this.hash >>> 0;
   }
 
   /** A property does not hold. The run ends after this event. */
@@ -123,4 +204,11 @@ export class World implements ServerNetwork {
   lastLines(count: number): string {
     return this.lines.slice(-count).join('\n');
   }
+}
+
+function drawTags(random: SeededRandom, index: number, count: number): Readonly<Record<string, unknown>> {
+  if (random.chance(0.75)) return {};
+  if (index > 0 && random.chance(0.4)) return random.chance(0.7) ? { nofailover: true } : { failover_priority: 0 };
+  if (index > 1 && count > 2 && random.chance(0.3)) return { replicatefrom: 'm1' };
+  return random.chance(0.3) ? { clonefrom: true } : { failover_priority: Math.floor(random.between(1, 4)) };
 }

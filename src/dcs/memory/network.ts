@@ -10,7 +10,14 @@ export interface ClientFaults {
   answerDelayMs: number;
   /** The next requests, so many of them, are applied but their answers are lost. */
   lostAnswers: number;
+  /** A one-way partition: requests arrive, nothing comes back. */
+  isDeaf?: boolean;
+  /** What becomes of one more request; default: it arrives, and so does its answer. A duplicate is applied twice, the second time late. */
+  fate?: () => 'arrives' | 'request-lost' | 'answer-lost' | 'duplicated';
 }
+
+/** How much later than the request its duplicate arrives. */
+const DUPLICATE_AFTER_MS = 150;
 
 /**
  * Carries requests from clients to the store, with faults. It is the only place where a call waits.
@@ -39,7 +46,7 @@ export class MemoryNetwork {
   /** Ends an outage, or the partition of one client; watches of those concerned begin anew. */
   heal(client?: string): void {
     if (client === undefined) this.outage = 'none';
-    else this.faultsOf(client).isPartitioned = false;
+    else Object.assign(this.faultsOf(client), { isPartitioned: false, isDeaf: false });
     for (const listener of [...this.#healed]) listener(client);
   }
 
@@ -71,7 +78,9 @@ export class MemoryNetwork {
       options.signal?.addEventListener('abort', abort, { once: true });
       this.#later(faults.requestDelayMs, () => {
         if (this.outage === 'refuse') return fail('connection refused');
-        if (!this.canReach(client)) return;
+        const fate = faults.fate?.() ?? 'arrives';
+        if (!this.canReach(client) || fate === 'request-lost') return;
+        if (fate === 'duplicated') this.#clock.after(DUPLICATE_AFTER_MS, () => void operation());
         let settle: () => void;
         try {
           const result = operation();
@@ -83,8 +92,9 @@ export class MemoryNetwork {
           faults.lostAnswers -= 1;
           return;
         }
+        if (fate === 'answer-lost') return;
         this.#later(faults.answerDelayMs, () => {
-          if (this.canReach(client)) finish(settle);
+          if (this.canReach(client) && faults.isDeaf !== true) finish(settle);
         });
       });
     });
@@ -93,7 +103,7 @@ export class MemoryNetwork {
   /** Delivers what the store pushes to a client, after its delay; lost while it can't be reached. */
   push(client: string, deliver: () => void): void {
     this.#clock.after(this.faultsOf(client).answerDelayMs, () => {
-      if (this.canReach(client)) deliver();
+      if (this.canReach(client) && this.faultsOf(client).isDeaf !== true) deliver();
     });
   }
 

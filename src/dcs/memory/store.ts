@@ -27,14 +27,17 @@ interface Lease {
  */
 export class MemoryStore {
   readonly #clock: Clock;
+  readonly #expiryDelayMs: (ttlMs: number) => number;
   readonly #entries = new Map<string, StoreEntry>();
   readonly #leases = new Map<string, Lease>();
   readonly #watchers = new Set<(change: StoreChange) => void>();
   #revision = 0;
   #leaseCount = 0;
 
-  constructor(clock: Clock) {
+  /** @param expiryDelayMs how much later than promised a lease ends; no store ends one early, several are late. */
+  constructor(clock: Clock, expiryDelayMs: (ttlMs: number) => number = () => 0) {
     this.#clock = clock;
+    this.#expiryDelayMs = expiryDelayMs;
   }
 
   get(path: string): StoreEntry | undefined {
@@ -101,8 +104,9 @@ export class MemoryStore {
 
   #prolong(lease: Lease): void {
     lease.cancelTimer();
-    lease.expiresAt = this.#clock.monotonic() + lease.ttlMs;
-    lease.cancelTimer = this.#clock.after(lease.ttlMs, () => this.#expireDue());
+    const lifeMs = lease.ttlMs + this.#expiryDelayMs(lease.ttlMs);
+    lease.expiresAt = this.#clock.monotonic() + lifeMs;
+    lease.cancelTimer = this.#clock.after(lifeMs, () => this.#expireDue());
   }
 
   /** Called by the lease's timer and before every access: a late timer must not let an expired lease look alive. */

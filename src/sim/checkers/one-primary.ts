@@ -1,22 +1,31 @@
+import type { SimMember } from '../member.js';
 import type { World } from '../world.js';
 
-/** From the end of a freeze or the start of an agent until it must have acted. */
+/** From the end of an excuse (a freeze, a start of the agent) until it must have acted. */
 const REACTION_MS = 1500;
 
+/** Somebody is there to stop the server, and was long enough: neither dead nor frozen nor just back. */
+export function isAttended(world: World, member: SimMember): boolean {
+  return member.isAgentAlive && member.life?.isFrozen === false && world.scheduler.now > member.excusedUntil + REACTION_MS;
+}
+
+/** An operator ordered maintenance mode and this member has not heard of its end: what runs goes on running. */
+export function knowsOfPause(member: SimMember): boolean {
+  return member.agent?.control.snapshot().config.isPaused === true;
+}
+
 /**
- * Two primaries must never accept writes at once. Without a watchdog the exception is a member whose agent is dead or
- * frozen: nobody is there to stop its server (docs/watchdog). Called whenever a server becomes or is writable.
+ * Two primaries never accept writes at once (I-1, I-2). Without a watchdog there is one exception: a member whose agent
+ * is dead or frozen, because nobody is there to stop its server. Called at every change of a server and every write.
  */
 export function checkOnePrimary(world: World): void {
-  const writable = world.members.filter((member) => member.server.isWritable);
-  if (writable.length < 2) return;
-  const attended = writable.filter(
-    (member) => member.isAgentAlive && member.life?.isFrozen === false && world.scheduler.now > member.excusedUntil + REACTION_MS,
-  );
-  // The one that holds the lock may write; every other one that is attended must have been stopped by now.
-  const holder = world.store.get('/service/sim/leader')?.value;
-  const wrong = attended.filter((member) => member.name !== holder);
-  if (wrong.length > 0 && attended.length > 1) {
-    world.fail(`two writable primaries: ${writable.map((member) => member.name).join(' and ')} (lock: ${holder ?? 'nobody'})`);
-  }
+  let writable: SimMember[] | undefined;
+  for (const member of world.members) if (member.server.isWritable) writable = [...(writable ?? []), member];
+  if (writable === undefined || writable.length < 2) return;
+  const { holder } = world;
+  const guilty = writable.filter((member) => member.name !== holder && isAttended(world, member) && !knowsOfPause(member));
+  const [first] = guilty;
+  if (first === undefined) return;
+  const names = writable.map((member) => member.name).join(' and ');
+  world.fail(`two writable primaries: ${names} (lock: ${holder ?? 'nobody'}; ${first.name} must have stopped)`);
 }

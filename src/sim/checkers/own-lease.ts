@@ -1,0 +1,21 @@
+import type { World } from '../world.js';
+import { isAttended, knowsOfPause } from './one-primary.js';
+
+/** An order to stop needs this long to arrive; the lease in the store ends later than the own one, which covers it. */
+const TOLERANCE_MS = 50;
+
+/**
+ * The window in which two primaries are possible is empty for whoever can act: a member whose agent lives and is not
+ * frozen does not accept writes when its own lease has ended, by its own clock (I-1, I-12). Sharper than looking for two
+ * primaries, since it needs no second one to show the fault.
+ */
+export function checkOwnLease(world: World): void {
+  for (const member of world.members) {
+    const { server, ledger, life } = member;
+    if (!server.isWritable || ledger === undefined || life === undefined) continue;
+    if (ledger.endsAt + TOLERANCE_MS > life.clock.monotonic() || !isAttended(world, member) || knowsOfPause(member)) continue;
+    // A member that initialises the cluster is primary before it has the lock; nobody else can be.
+    if (server.timeline === 1 && world.members.every((other) => other === member || other.server.isEmpty)) continue;
+    world.fail(`${member.name} accepts writes though its lease ended at ${(ledger.endsAt / 1000).toFixed(3)} of its clock`);
+  }
+}

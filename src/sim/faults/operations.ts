@@ -1,0 +1,76 @@
+import { stringifyJson } from '../../base/json.js';
+import type { Fault } from '../faults.js';
+import type { World } from '../world.js';
+import { CLUSTER } from '../world.js';
+
+function request(world: World, document: Readonly<Record<string, unknown>>): void {
+  world.store.put(`${CLUSTER}failover`, stringifyJson(document), { writer: 'operator' });
+}
+
+/** What operators do, mostly at a bad moment. */
+export const OPERATIONS: readonly Fault[] = [
+  {
+    name: 'switchover',
+    weight: 4,
+    happen: (world, member) => {
+      if (world.holder !== undefined)
+        request(world, { leader: world.holder, ...(world.random.chance(0.5) ? { member: member.name } : {}) });
+    },
+  },
+  {
+    name: 'scheduled switchover',
+    weight: 1,
+    happen: (world) => {
+      const at = 1_900_000_000_000 + world.scheduler.now + world.spans(0, 1);
+      if (world.holder !== undefined) request(world, { leader: world.holder, scheduled_at: new Date(at).toISOString() });
+    },
+  },
+  { name: 'manual failover', weight: 1, happen: (world, member) => request(world, { member: member.name }) },
+  {
+    name: 'agent stopped',
+    weight: 2,
+    happen: (world, member) => {
+      member.stopAgent();
+      world.scheduler.after(world.spans(0.2, 1.5), () => member.startAgent());
+    },
+  },
+  { name: 'restart', weight: 2, happen: (_, member) => void member.agent?.control.restart({}) },
+  {
+    name: 'scheduled restart',
+    weight: 1,
+    happen: (world, member) => {
+      const at = 1_900_000_000_000 + world.scheduler.now + world.spans(0, 1);
+      void member.agent?.control.scheduleRestart({ schedule: new Date(at).toISOString() });
+    },
+  },
+  {
+    name: 'reinitialize',
+    weight: 2,
+    happen: (world, member) => {
+      const options = { force: world.random.chance(0.5), fromLeader: world.random.chance(0.5) };
+      // The store may not answer: the operator gets an error.
+      member.agent?.control.reinitialize(options).catch((error: unknown) => world.trace(`reinitialize: ${String(error)}`));
+    },
+  },
+  {
+    name: 'pause',
+    weight: 2,
+    happen: (world) => {
+      world.configure({ pause: true });
+      world.scheduler.after(world.spans(0.1, 1), () => world.configure({ pause: null }));
+    },
+  },
+  {
+    name: 'ttl changed',
+    weight: 1,
+    happen: (world) => {
+      const ttl = world.timings.ttlMs / 1000;
+      world.configure({ ttl: Math.ceil(ttl * world.random.pick([1, 1.5, 2])) });
+    },
+  },
+  {
+    name: 'lag limit changed',
+    weight: 1,
+    happen: (world) => world.configure({ maximum_lag_on_failover: world.random.pick([1000, 20_000, 1_048_576]) }),
+  },
+];

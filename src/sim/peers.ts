@@ -1,0 +1,66 @@
+import { isJsonObject, parseJson, stringifyJson } from '../base/json.js';
+import { LSN_ZERO, type Lsn, maxLsn } from '../base/lsn.js';
+import type { FailsafePing, PeerStatus, Peers } from '../ports/peers.js';
+import type { SimMember } from './member.js';
+import type { World } from './world.js';
+
+/** An answer that takes a while, in milliseconds. */
+const LATENCY = { least: 1, most: 20 };
+
+/** The REST API of the others, as far as the network lets it through. Data cross it as text. */
+export function simPeers(world: World, name: string): Peers {
+  return {
+    status: (peer, _url, timeoutMs) => status(world, name, peer, timeoutMs),
+    failsafe: (peer, _url, ping, timeoutMs) => failsafe(world, name, peer, ping, timeoutMs),
+    isAlive: async () => false,
+  };
+}
+
+/** The peer when a request gets there and back; undefined after the time that it took to find out. */
+async function reach(world: World, name: string, peer: string, timeoutMs: number): Promise<SimMember | string> {
+  const { random, scheduler } = world;
+  await scheduler.sleep(random.between(LATENCY.least, LATENCY.most));
+  const member = world.member(peer);
+  const isMute = member?.life?.isAlive === true && member.life.isFrozen;
+  const isLost = world.lossRate > 0 && random.chance(world.lossRate);
+  if (!world.canConnect(name, peer) || isMute || isLost) {
+    await scheduler.sleep(timeoutMs);
+    return 'timed out';
+  }
+  return member?.isAgentAlive === true && member.agent !== undefined ? member : 'connection refused';
+}
+
+async function status(world: World, name: string, peer: string, timeoutMs: number): Promise<PeerStatus> {
+  const member = await reach(world, name, peer, timeoutMs);
+  if (typeof member === 'string' || member.agent === undefined) return { kind: 'unreachable', error: String(member) };
+  const answer = member.agent.control.refresh(0);
+  const snapshot = await Promise.race([answer, world.scheduler.sleep(timeoutMs)]);
+  if (snapshot === undefined) return { kind: 'unreachable', error: 'timed out' };
+  const observed = snapshot.postgres.status;
+  if (observed.kind !== 'known') return { kind: 'unreachable', error: 'no wal position' };
+  const { isInRecovery, receiveLsn, replayLsn } = observed.value;
+  const lsn = isInRecovery ? maxLsn(receiveLsn, replayLsn) : LSN_ZERO;
+  const document = parseJson(stringifyJson({ isInRecovery, lsn, timeline: snapshot.timeline ?? 0, tags: snapshot.tags }));
+  if (!isJsonObject(document)) return { kind: 'unreachable', error: 'not JSON' };
+  return {
+    kind: 'answered',
+    isInRecovery: document['isInRecovery'] === true,
+    lsn: BigInt(String(document['lsn'])) as Lsn,
+    timeline: Number(document['timeline']),
+    tags: isJsonObject(document['tags']) ? document['tags'] : {},
+    isWatchdogFailed: false,
+  };
+}
+
+async function failsafe(
+  world: World,
+  name: string,
+  peer: string,
+  ping: FailsafePing,
+  timeoutMs: number,
+): Promise<{ readonly accepted: boolean; readonly lsn: Lsn | undefined }> {
+  const member = await reach(world, name, peer, timeoutMs);
+  if (typeof member === 'string' || member.agent === undefined) return { accepted: false, lsn: undefined };
+  const answer = member.agent.control.acceptFailsafe(ping);
+  return answer.kind === 'accepted' ? { accepted: true, lsn: answer.lsn as Lsn | undefined } : { accepted: false, lsn: undefined };
+}
