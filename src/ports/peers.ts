@@ -21,11 +21,11 @@ export interface FailsafePing {
   readonly slots?: Readonly<Record<string, Lsn>>;
 }
 
-/** Requests to the REST API of other members. Expected failures are values; each call is bounded by `timeoutMs`. */
+/** Requests to the REST API of other members. Expected failures are values; each request is bounded by `timeoutMs`. */
 export interface Peers {
   /** `GET` of a member's `api_url`, no retry. */
   status(memberName: string, apiUrl: string, timeoutMs: number): Promise<PeerStatus>;
-  /** `POST /failsafe` with one repetition. `lsn` is the peer's position if it told one. */
+  /** `POST /failsafe` with one repetition, so it may take twice `timeoutMs`. `lsn` is the peer's position if it told one. */
   failsafe(
     memberName: string,
     apiUrl: string,
