@@ -2,7 +2,7 @@
 // that mostly waits. Our setting `lean_memory: false` or PATRONI_LEAN_MEMORY=false keeps them.
 import { setFlagsFromString } from 'node:v8';
 
-if (process.env['PATRONI_LEAN_MEMORY'] !== 'false') {
+if (!['false', 'off', 'no', '0'].includes((process.env['PATRONI_LEAN_MEMORY'] ?? '').toLowerCase())) {
   setFlagsFromString('--no-opt');
   setFlagsFromString('--no-sparkplug');
 }

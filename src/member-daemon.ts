@@ -9,6 +9,7 @@ import { type CachedDynamicConfig, writeDynamicCache } from './config/dynamic-ca
 import { effectiveSettings } from './config/effective.js';
 import { ConfigError } from './config/errors.js';
 import type { LocalConfiguration } from './config/local.js';
+import { compileHotFunctions } from './platform/compiler.js';
 import { httpPeers } from './platform/http-peers.js';
 import type { NodeLog } from './platform/node-log.js';
 import type { Clock } from './ports/clock.js';
@@ -100,7 +101,7 @@ export class MemberDaemon implements AgentConfiguration {
         log.critical(refusal);
         return 1;
       }
-      this.api = new RestApi(agent.control, this.settings.restapi, log.named('patroni.api'), clock);
+      this.api = new RestApi(agent.control, this.settings.restapi, log.named('patroni.api'), clock, compileHotFunctions);
       await this.api.start();
       return await agent.run();
     } catch (error) {

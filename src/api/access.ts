@@ -79,7 +79,9 @@ function memberHosts(view: ClusterView | undefined): string[] {
 
 /** A network (bits of the host may be set), an address, or a host name with all of its addresses. */
 async function add(list: BlockList, entry: string): Promise<void> {
-  const [host = '', bits] = entry.split('/');
+  const [host = '', bits, ...rest] = entry.split('/');
+  // `10.0.0.1/` must not count as a network of 0 bits, which is everybody.
+  if (rest.length > 0 || (bits !== undefined && !/^[0-9]{1,3}$/.test(bits))) throw new TypeError('not a network');
   const family = isIP(host);
   if (family !== 0) {
     const type = family === 6 ? 'ipv6' : 'ipv4';

@@ -41,6 +41,7 @@ export class Listener {
     this.server = server;
   }
 
+  /** Ends everything, requests that wait for their result included. */
   close(): Promise<void> {
     const { server } = this;
     this.server = undefined;
@@ -49,6 +50,13 @@ export class Listener {
       server.close(() => resolve());
       server.closeAllConnections();
     });
+  }
+
+  /** Gives the address up; requests that are being answered get their answer. */
+  stopListening(): void {
+    this.server?.close();
+    this.server?.closeIdleConnections();
+    this.server = undefined;
   }
 
   /** Takes the certificate from disk when its serial number changed. The old one stays when the new one is unusable. */

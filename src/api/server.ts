@@ -23,6 +23,9 @@ import { statusDocument } from './status-document.js';
 const LAG_AGE_MS = 1000;
 /** Health checks of one snapshot that are kept ready: load balancers ask the same few again and again. */
 const MAX_READY = 64;
+/** So many requests within the time below are more than load balancers and monitoring ask. */
+const BUSY_REQUESTS = 1000;
+const BUSY_MS = 1000;
 /** Settings whose change needs a new socket. */
 const SOCKET_SETTINGS = [
   'listenHost',
@@ -51,8 +54,13 @@ export class RestApi {
   private readyFor: AgentSnapshot | undefined;
   private readonly ready = new Map<string, Ready>();
   private extraHeaders: readonly string[] = [];
+  private readonly onBusy: () => void;
+  private requests = 0;
+  private countedFrom = 0;
 
-  constructor(control: AgentControl, settings: RestApiSettings, log: Log, clock: Clock) {
+  /** @param onBusy called when the API is asked more than a thousand times a second. */
+  constructor(control: AgentControl, settings: RestApiSettings, log: Log, clock: Clock, onBusy: () => void = () => undefined) {
+    this.onBusy = onBusy;
     this.control = control;
     this.log = log;
     this.clock = clock;
@@ -91,7 +99,7 @@ export class RestApi {
 
   /** Without an open socket nobody could steer this member: when the new one can't be had the old one is opened again. */
   private async reopen(before: RestApiSettings, settings: RestApiSettings): Promise<void> {
-    await this.listener.close();
+    this.listener.stopListening();
     try {
       await this.listener.open(settings);
     } catch (error) {
@@ -101,7 +109,16 @@ export class RestApi {
     }
   }
 
+  private count(): void {
+    if (++this.requests < BUSY_REQUESTS) return;
+    const now = this.clock.monotonic();
+    if (now - this.countedFrom < BUSY_MS) this.onBusy();
+    this.requests = 0;
+    this.countedFrom = now;
+  }
+
   private handle(request: IncomingMessage, response: ServerResponse): void {
+    this.count();
     const method = request.method ?? '';
     const isRead = method === 'GET' || method === 'HEAD' || method === 'OPTIONS';
     if (isRead && this.answerReady(method, request.url ?? '/', response)) return;

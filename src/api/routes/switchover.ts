@@ -4,6 +4,7 @@ import { isSyncVoter } from '../../cluster/sync-state.js';
 import { type ClusterView, memberNamed } from '../../cluster/view.js';
 import type { AgentControl } from '../../ports/agent-control.js';
 import type { Clock } from '../../ports/clock.js';
+import { DcsUnavailable } from '../../ports/dcs.js';
 import { page, Refusal, type Reply, text } from '../reply.js';
 import { checkSchedule } from '../schedule.js';
 
@@ -98,6 +99,16 @@ async function infeasibility(control: AgentControl, view: ClusterView, wanted: W
   return limitations.includes(undefined) ? undefined : `${wanted.kind} is not possible: no good candidates have been found`;
 }
 
+/** The store may be out of reach for a moment while the leader changes. */
+async function loadIfPossible(control: AgentControl): Promise<ClusterView | undefined> {
+  try {
+    return await control.loadCluster();
+  } catch (error) {
+    if (error instanceof DcsUnavailable) return undefined;
+    throw error;
+  }
+}
+
 async function awaitResult(
   control: AgentControl,
   clock: Clock,
@@ -110,7 +121,7 @@ async function awaitResult(
   const until = clock.monotonic() + limit * 1000;
   for (let pause = FIRST_POLL_MS; clock.monotonic() < until; pause = Math.min(pause * 1.25, LAST_POLL_MS)) {
     await clock.sleep(pause);
-    const view = await control.loadCluster().catch(() => undefined);
+    const view = await loadIfPossible(control);
     const leader = view?.leader?.name;
     if (leader !== undefined && leader !== before) {
       return wanted.candidate === undefined || wanted.candidate === leader
