@@ -117,7 +117,10 @@ export function judgeRace(o: KnownObservation, answers: PeerAnswers, formerLeade
     if (status.kind === 'unreachable' || limitationOf(status) !== undefined) continue;
     const isVoter = isQuorum && isSyncMember(sync, name);
     if (!status.isInRecovery) return no(...lines, log('warning', `Primary (${name}) is still alive`));
-    if (status.lsn > mine) {
+    if (status.lsn > mine && !isSync && isOutdated(o, status.timeline)) {
+      // It may not lead, so that waiting for it would be waiting for ever.
+      lines.push(log('info', `Ignoring ${name} being ahead of us: its timeline ${status.timeline} is behind the cluster's`));
+    } else if (status.lsn > mine) {
       ahead++;
       lines.push(log('info', `Wal position of ${name} is ahead of my wal position`));
       if (!isSync || name !== sync.leader) return no(...lines);
@@ -143,6 +146,13 @@ export function judgeRace(o: KnownObservation, answers: PeerAnswers, formerLeade
   }
   const isElected = !isQuorum || votes >= sync.quorum || (ahead === 0 && sync.leader === o.me);
   return { yes: isElected, log: lines };
+}
+
+/** By `check_timeline` a member of an older timeline than the cluster's may not lead; an unknown timeline counts as new. */
+function isOutdated(o: KnownObservation, timeline: number): boolean {
+  return (
+    o.config.standbyCluster === undefined && o.config.checkTimeline && timeline > 0 && timeline < clusterTimeline(o.cluster.view.history)
+  );
 }
 
 export interface TakeoverQuestion {
