@@ -72,6 +72,7 @@ export class Agent {
   private firstLoad: boolean | undefined;
   private cycle: Promise<unknown> = Promise.resolve();
   private appliedConfig: Readonly<Record<string, unknown>> | undefined;
+  private storeTtlMs: number;
   private lastRoleClass: string | undefined;
 
   /** @param initial how the server looks before the first cycle. */
@@ -83,10 +84,12 @@ export class Agent {
     if ('invalid' in fallback) throw new Error('the defaults are invalid');
     if ('invalid' in parsed) ports.log.error(`dynamic configuration refused: ${parsed.invalid}; the defaults are used`);
     this.state = initialState('invalid' in parsed ? fallback.config : parsed.config, 'invalid' in parsed ? {} : raw, initial);
+    this.storeTtlMs = this.state.config.ttlMs;
     this.publisher = new Publisher(ports, this.state);
     this.lock = new LockKeeper({
       ...ports,
-      timings: () => this.state.config,
+      // A lease in the store has the ttl that the store was told, not the one that was read a moment ago.
+      timings: () => ({ ...this.state.config, ttlMs: Math.min(this.state.config.ttlMs, this.storeTtlMs) }),
       budget: () => this.storeBudget(),
       onExpired: () => this.beside('fencing', this.fence()),
       onLost: () => this.wake(),
@@ -264,6 +267,7 @@ export class Agent {
       ended = [];
       const decision = decide(o, this.state.memory);
       this.state.memory = decision.memory;
+      if (!decision.isFinal) log.debug(`asked by rule ${decision.rule}`);
       const effect = await this.carryOut(decision, o, isKnown);
       if (effect.exit !== undefined) return { exit: effect.exit };
       if (effect.isUnavailable) {
@@ -394,6 +398,7 @@ export class Agent {
       const refusal = await configuration.applyDynamic(rawConfig, config);
       if (refusal !== undefined) log.error(`dynamic configuration not applied: ${refusal}`);
       await dcs.configure(config, {});
+      this.storeTtlMs = config.ttlMs;
       this.ports.watchdog.configure(config);
       if (postgres.role !== 'uninitialized') await configuration.saveDynamic(rawConfig);
     }

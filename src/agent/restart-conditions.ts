@@ -5,6 +5,8 @@ import type { RestartRequest } from '../ports/agent-control.js';
 export function restartObstacle(request: RestartRequest, o: Observation): string | undefined {
   const role = o.postgres.role === 'promoted' || (o.postgres.role !== 'standby_leader' && isPrimary(o)) ? 'primary' : o.postgres.role;
   if (request.role !== undefined && request.role !== role) return 'host role mismatch';
+  // Its start would make it a second primary: a former one that was taken down and has not followed anybody since.
+  if (!o.postgres.hasRecoveryConfiguration && !o.isLeaseValid && !o.config.isPaused) return 'not the leader, and not set up as a standby';
   const running = o.postgres.status.kind === 'known' ? o.postgres.status.value.serverVersion : undefined;
   const wanted = request.postgres_version === undefined ? undefined : versionNumber(request.postgres_version);
   if (wanted !== undefined && running !== undefined && wanted <= running) return 'postgres version mismatch';

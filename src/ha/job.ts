@@ -19,7 +19,8 @@ export type Job =
       readonly timeoutMs: Milliseconds | undefined;
     }
   | { readonly kind: 'restart-standby'; readonly upstream: Upstream | undefined; readonly role: 'replica' | 'standby_leader' }
-  | { readonly kind: 'restart'; readonly timeoutMs: Milliseconds }
+  /** `isStandby`: its recovery configuration makes the server come back as a standby. */
+  | { readonly kind: 'restart'; readonly timeoutMs: Milliseconds; readonly isStandby?: boolean }
   | { readonly kind: 'crash-recovery' }
   | { readonly kind: 'rewind'; readonly leader: Upstream }
   | { readonly kind: 'reinitialize-diverged'; readonly leader: Upstream }

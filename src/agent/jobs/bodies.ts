@@ -61,12 +61,21 @@ async function promote(s: JobServices, control: JobControl): Promise<JobEnd> {
 }
 
 async function startPrimary(job: Extract<Job, { kind: 'start-primary' }>, s: JobServices, control: JobControl): Promise<JobEnd> {
-  await s.postgres.start({ timeoutMs: job.timeoutMs, role: 'primary', interlock: control });
+  await s.postgres.start({ timeoutMs: job.timeoutMs, role: 'primary', interlock: whileLeading(s, control) });
   return { kind: job.kind };
 }
 
+/** A server without recovery configuration becomes a primary by its start: only under a lease of this very moment. */
+function whileLeading(s: JobServices, control: JobControl): { readonly isCancelled: boolean } {
+  return {
+    get isCancelled() {
+      return control.isCancelled || !(s.holdsLock() || s.config().isPaused);
+    },
+  };
+}
+
 async function restart(job: Extract<Job, { kind: 'restart' }>, s: JobServices, control: JobControl): Promise<JobEnd> {
-  await s.postgres.restart({ timeoutMs: job.timeoutMs, interlock: control });
+  await s.postgres.restart({ timeoutMs: job.timeoutMs, interlock: job.isStandby === true ? control : whileLeading(s, control) });
   return { kind: job.kind };
 }
 
