@@ -95,7 +95,7 @@ async function script(name, ...args) {
 }
 
 async function simulation() {
-  const code = await run(process.execPath, [join(root, 'scripts/sim.mjs'), '--seeds', String(SIM_SEEDS)], { cwd: root });
+  const code = await run(process.execPath, [join(root, 'scripts/sim.mjs'), '--seeds', String(SIM_SEEDS), '--jobs', '2'], { cwd: root });
   return code === 0 ? { ...nothing, passed: SIM_SEEDS } : { ...nothing, failed: 1 };
 }
 

@@ -96,7 +96,7 @@ function report(tallies: readonly Tally[], count: number, secondsTaken: number):
   }
   const all = allRuleIds();
   const never = all.filter((id) => !reached.has(id));
-  out(`${reached.size} rules ended cycles; ${never.length} of ${all.length} never did: ${never.join(', ')}`);
+  out(`${reached.size} rules reached; never reached, ${never.length} of ${all.length}: ${never.join(', ')}`);
   out(`${count} seeds, ${events} events in ${secondsTaken.toFixed(1)} s (${(count / secondsTaken).toFixed(1)} seeds/s)`);
   out(`${count - failures.length} passed, ${failures.length} failed`);
   return failures.length === 0 ? 0 : 1;

@@ -1,7 +1,7 @@
 import { FAILURES } from './faults/failures.js';
 import { OPERATIONS } from './faults/operations.js';
 import type { SimMember } from './member.js';
-import type { World } from './world.js';
+import { CLUSTER, type World } from './world.js';
 
 /** One thing that goes wrong or that an operator does, and what it is called in traces. */
 export interface Fault {
@@ -58,7 +58,10 @@ export function healAll(world: World): void {
     if (member.postgres !== undefined) member.postgres.isSlow = false;
     member.thaw();
     member.startAgent();
+    // What an operator asked for at the wrong time is withdrawn.
+    if (member.agent?.control.snapshot().scheduledRestart !== undefined) void member.agent.control.deleteScheduledRestart();
   }
+  world.store.put(`${CLUSTER}failover`, '{}', { writer: 'operator' });
   world.configure({ pause: null, ttl: world.timings.ttlMs / 1000 });
   world.trace('all healed');
 }

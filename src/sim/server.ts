@@ -22,6 +22,9 @@ export type ControlState =
 const RECORD_BYTES = 100n;
 const FIRST_BYTE = 50_000_000n;
 
+/** Work on a slow disk proceeds in steps of so many milliseconds of a quick one. */
+const SLICE_MS = 200;
+
 /** What servers can reach of each other: replication connections. */
 export interface ServerNetwork {
   canConnect(from: string, to: string): boolean;
@@ -188,9 +191,11 @@ export class SimServer {
     return true;
   }
 
-  /** A duration of work on this machine. */
-  takeTime(low: number, high: number): Promise<void> {
-    return this.scheduler.sleep(this.random.between(low, high) * this.slowness);
+  /** A duration of work on this machine; the disk may become slow or quick meanwhile. */
+  async takeTime(low: number, high: number): Promise<void> {
+    let left = this.random.between(low, high);
+    for (; left > SLICE_MS && this.slowness > 1; left -= SLICE_MS) await this.scheduler.sleep(SLICE_MS * this.slowness);
+    await this.scheduler.sleep(left * (left > SLICE_MS ? 1 : this.slowness));
   }
 
   freeze(): void {

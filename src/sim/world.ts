@@ -170,9 +170,11 @@ export class World implements ServerNetwork {
 
   logged(member: string, level: string, message: string, error?: unknown): void {
     if (level === 'debug') {
-      if (!message.startsWith('rule ')) return;
-      const rule = message.slice('rule '.length);
+      const at = message.indexOf('rule ');
+      if (at !== 0 && !message.startsWith('asked by ')) return;
+      const rule = message.slice(at + 'rule '.length);
       this.rules.set(rule, (this.rules.get(rule) ?? 0) + 1);
+      if (at !== 0) return;
       for (const listener of this.decided) listener(member, rule);
       return;
     }

@@ -10,8 +10,11 @@ export function isAttended(world: World, member: SimMember): boolean {
 }
 
 /** An operator ordered maintenance mode and this member has not heard of its end: what runs goes on running. */
-export function knowsOfPause(member: SimMember): boolean {
-  return member.agent?.control.snapshot().config.isPaused === true;
+export function knowsOfPause(world: World, member: SimMember): boolean {
+  const isPaused = member.agent?.control.snapshot().config.isPaused === true;
+  // When it hears of the end, it has to find out first whether the lock is still its own.
+  if (isPaused) member.excusedUntil = Math.max(member.excusedUntil, world.scheduler.now + world.timings.retryTimeoutMs);
+  return isPaused;
 }
 
 /**
@@ -23,7 +26,7 @@ export function checkOnePrimary(world: World): void {
   for (const member of world.members) if (member.server.isWritable) writable = [...(writable ?? []), member];
   if (writable === undefined || writable.length < 2) return;
   const { holder } = world;
-  const guilty = writable.filter((member) => member.name !== holder && isAttended(world, member) && !knowsOfPause(member));
+  const guilty = writable.filter((member) => member.name !== holder && !knowsOfPause(world, member) && isAttended(world, member));
   const [first] = guilty;
   if (first === undefined) return;
   const names = writable.map((member) => member.name).join(' and ');

@@ -13,7 +13,7 @@ export function checkOwnLease(world: World): void {
   for (const member of world.members) {
     const { server, ledger, life } = member;
     if (!server.isWritable || ledger === undefined || life === undefined) continue;
-    if (ledger.endsAt + TOLERANCE_MS > life.clock.monotonic() || !isAttended(world, member) || knowsOfPause(member)) continue;
+    if (knowsOfPause(world, member) || ledger.endsAt + TOLERANCE_MS > life.clock.monotonic() || !isAttended(world, member)) continue;
     // A member that initialises the cluster is primary before it has the lock; nobody else can be.
     if (server.timeline === 1 && world.members.every((other) => other === member || other.server.isEmpty)) continue;
     world.fail(`${member.name} accepts writes though its lease ended at ${(ledger.endsAt / 1000).toFixed(3)} of its clock`);
