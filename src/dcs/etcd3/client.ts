@@ -11,7 +11,7 @@ import { classify, unsent } from './failures.js';
 import { MemberList } from './member-list.js';
 import { Progress } from './progress.js';
 import { type EtcdSettings, findSeeds } from './settings.js';
-import { gatewayPrefix } from './wire.js';
+import { gatewayPrefix, revisionOf } from './wire.js';
 
 /** Values may be 1 MB each, and base64 adds a third; a bound is still needed. */
 const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
@@ -46,6 +46,7 @@ export class EtcdClient {
   readonly #endpoints = new Map<string, HttpEndpoint>();
   readonly #members: MemberList;
   #prefix: string | undefined;
+  #isPrefixSure = false;
   #credentials: EtcdSettings['credentials'];
   #token: string | undefined;
   #isClosed = false;
@@ -96,7 +97,7 @@ export class EtcdClient {
       }
       // Names and members may have changed while nobody answered.
       this.#members.forget();
-      this.#prefix = undefined;
+      this.#isPrefixSure = false;
       if (attempts === 'once' || !(await deadline.pause())) throw this.#unavailable(path, deadline, lastError);
     }
   }
@@ -153,7 +154,10 @@ export class EtcdClient {
   async #prepare(deadline: Deadline): Promise<void> {
     const timeoutMs = (): number => Math.min(this.#attemptMs(deadline), deadline.remainingMs());
     await this.#members.seed(timeoutMs());
-    this.#prefix ??= await this.#findPrefix(timeoutMs(), deadline);
+    if (!this.#isPrefixSure) {
+      this.#prefix = await this.#findPrefix(timeoutMs(), deadline);
+      this.#isPrefixSure = true;
+    }
     if (this.#credentials !== undefined && this.#token === undefined) await this.#authenticate(timeoutMs(), deadline);
     if (!this.#members.isDiscovered && !this.#options.settings.isProxy) await this.#discover(timeoutMs(), deadline);
   }
@@ -223,6 +227,7 @@ export class EtcdClient {
     const document = parseJsonObject(response.body) ?? {};
     const result = isJsonObject(document['result']) ? document['result'] : document;
     this.progress.check(result['header']);
+    if (path.startsWith('/kv/') && revisionOf(result) === 0n) throw new EtcdError('unavailable', 'not an answer of etcd: no revision');
     return { result, isAmbiguous: response.isRepeated };
   }
 

@@ -11,7 +11,7 @@ export class MemberList {
   readonly #random: Random;
   readonly #findSeeds: (timeoutMs: number) => Promise<readonly string[]>;
   #addresses: readonly string[] = [];
-  #previous: readonly string[] = [];
+  #isSeeded = false;
   #base = 0;
   #isDiscovered = false;
 
@@ -36,21 +36,25 @@ export class MemberList {
 
   /** @throws HttpFailure when there is no address at all. */
   async seed(timeoutMs: number): Promise<void> {
-    if (this.#addresses.length > 0) return;
+    if (this.#isSeeded) return;
     const seeds = this.#shuffled(await this.#findSeeds(timeoutMs));
-    this.#addresses = [...new Set([...seeds, ...this.#previous])];
-    if (this.#addresses.length === 0) throw new HttpFailure('no address of an etcd server', false);
+    // Another request may have done the same meanwhile, and gone on from there.
+    if (this.#isSeeded) return;
+    this.#isSeeded = true;
+    this.#addresses = [...new Set([...seeds, ...this.#addresses])];
+    this.#base = 0;
+    if (this.#addresses.length > 0) return;
+    this.#isSeeded = false;
+    throw new HttpFailure('no address of an etcd server', false);
   }
 
   moveOn(): void {
     this.#base += 1;
   }
 
-  /** Everybody failed. */
+  /** Everybody failed. Other requests may be under way: they keep the list until there is another. */
   forget(): void {
-    this.#previous = this.#addresses;
-    this.#addresses = [];
-    this.#base = 0;
+    this.#isSeeded = false;
     this.#isDiscovered = false;
   }
 

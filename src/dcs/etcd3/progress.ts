@@ -34,6 +34,9 @@ export class Progress {
   check(header: unknown): void {
     const clusterId = isJsonObject(header) ? header['cluster_id'] : undefined;
     if (!isJsonObject(header) || clusterId === undefined) throw new EtcdError('unavailable', 'not an answer of etcd: no header');
+    const numbers = ['cluster_id', 'raft_term', 'revision'].map((key) => String(header[key] ?? '0'));
+    if (!numbers.every((text) => /^\d{1,20}$/.test(text)))
+      throw new EtcdError('unavailable', 'not an answer of etcd: a header without numbers');
     const term = integerOf(header['raft_term']);
     const revision = integerOf(header['revision']);
     if (String(clusterId) !== this.#clusterId) {
