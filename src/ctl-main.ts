@@ -89,7 +89,7 @@ async function open(options: GlobalOptions): Promise<CtlContext> {
       scope: typeof raw['scope'] === 'string' ? raw['scope'] : undefined,
       citusGroup: undefined,
     },
-    rest: createRestClient({ ...ctl, isInsecure: options.insecure || ctl.insecure }),
+    rest: createRestClient({ ...ctl, isInsecure: options.insecure || ctl.insecure }, nodeClock),
     workplace: nodeWorkplace(process.env),
     log,
     store: (cluster, group) => {

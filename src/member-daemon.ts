@@ -1,6 +1,7 @@
 import { Agent } from './agent/agent.js';
 import type { AgentConfiguration, AgentPorts } from './agent/environment.js';
 import { observeTimeout } from './agent/executor.js';
+import { noWatchdog } from './agent/no-watchdog.js';
 import { RestApi } from './api/server.js';
 import { seconds } from './base/duration.js';
 import { clampTimings, parseGlobalConfig, type Timings } from './cluster/dynamic-config.js';
@@ -18,7 +19,6 @@ import type { Random } from './ports/random.js';
 import type { MemberSettings } from './ports/settings.js';
 import { LocalPostgres } from './postgres/local-postgres.js';
 import { loadStore } from './stores.js';
-import { noWatchdog } from './watchdog/none.js';
 
 type RawConfig = Readonly<Record<string, unknown>>;
 

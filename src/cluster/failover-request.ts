@@ -9,12 +9,6 @@ export interface FailoverRequest {
   readonly scheduledAt: string | undefined;
 }
 
-/** What the word for a request is in sentences: `switchover` names the leader that hands over. */
-export function requestKind(request: FailoverRequest | undefined): 'switchover' | 'manual failover' | 'failover' {
-  if (request === undefined) return 'failover';
-  return request.leader === undefined ? 'manual failover' : 'switchover';
-}
-
 /**
  * Reads `/failover`. The legacy form `leader:candidate` is understood.
  * @returns undefined when there is no request. A schedule that is no date-time makes the whole value no request: it

@@ -125,10 +125,6 @@ export function memberNamed(view: ClusterView, name: string): Member | undefined
   return view.members.find((member) => member.name === name);
 }
 
-export function isUnlocked(view: ClusterView): boolean {
-  return view.leader === undefined;
-}
-
 /** A system identifier as `/initialize` must hold it: decimal, at least ten digits (dcs.md §3.1). */
 export function isValidSystemId(value: string | undefined): value is string {
   return value !== undefined && /^[0-9]{10,}$/.test(value);

@@ -3,6 +3,7 @@ import { type ClientRequest, request as httpRequest, type IncomingMessage, type 
 import { request as httpsRequest } from 'node:https';
 import { stringifyJson } from '../base/json.js';
 import { COMPATIBLE_VERSION } from '../base/version.js';
+import type { Clock } from '../ports/clock.js';
 import type { Credentials } from '../ports/settings.js';
 
 export interface RestAnswer {
@@ -42,7 +43,7 @@ const CONNECT_TIMEOUT_MS = 10_000;
 /** Answers are a sentence or a status document. */
 const MAX_BODY = 2 * 1024 * 1024;
 
-export function createRestClient(settings: RestClientSettings): RestClient {
+export function createRestClient(settings: RestClientSettings, clock: Clock): RestClient {
   return {
     async request(method, apiUrl, path, body) {
       const url = new URL(apiUrl);
@@ -64,7 +65,7 @@ export function createRestClient(settings: RestClientSettings): RestClient {
       };
       for (let attempt = 1; ; attempt++) {
         try {
-          return await once(options, url.protocol === 'https:', text);
+          return await once(clock, options, url.protocol === 'https:', text);
         } catch (error) {
           // What was sent may have been carried out: a second switchover or restart would be worse than an error.
           if (!(error instanceof RestUnreachable) || error.isSent || attempt === ATTEMPTS) throw error;
@@ -85,13 +86,15 @@ function tlsOptions(settings: RestClientSettings): object {
   };
 }
 
-function once(options: RequestOptions, isTls: boolean, body: string | undefined): Promise<RestAnswer> {
+function once(clock: Clock, options: RequestOptions, isTls: boolean, body: string | undefined): Promise<RestAnswer> {
   return new Promise((resolve, reject) => {
     let isConnected = false;
     const request: ClientRequest = isTls ? httpsRequest(options) : httpRequest(options);
-    const limit = setTimeout(() => request.destroy(new Error(`no connection within ${CONNECT_TIMEOUT_MS / 1000} s`)), CONNECT_TIMEOUT_MS);
+    const stopWaiting = clock.after(CONNECT_TIMEOUT_MS, () => {
+      request.destroy(new Error(`no connection within ${CONNECT_TIMEOUT_MS / 1000} s`));
+    });
     const fail = (error: Error): void => {
-      clearTimeout(limit);
+      stopWaiting();
       const text = error.message || ('code' in error ? String(error.code) : 'connection failed');
       reject(
         new RestUnreachable(`${options.method} ${options.host}:${options.port}${options.path}: ${text}`, isConnected, { cause: error }),
@@ -100,7 +103,7 @@ function once(options: RequestOptions, isTls: boolean, body: string | undefined)
     request.on('socket', (socket) => {
       socket.once(isTls ? 'secureConnect' : 'connect', () => {
         isConnected = true;
-        clearTimeout(limit);
+        stopWaiting();
         socket.setKeepAlive(true, 5000);
       });
     });
@@ -115,7 +118,7 @@ function once(options: RequestOptions, isTls: boolean, body: string | undefined)
       });
       response.on('error', fail);
       response.on('end', () => {
-        clearTimeout(limit);
+        stopWaiting();
         resolve({ status: response.statusCode ?? 0, body: Buffer.concat(parts).toString('utf8') });
       });
     });

@@ -1,10 +1,10 @@
 import { Agent } from '../agent/agent.js';
 import type { AgentConfiguration, AgentPorts } from '../agent/environment.js';
+import { noWatchdog } from '../agent/no-watchdog.js';
 import { parseGlobalConfig, type Timings } from '../cluster/dynamic-config.js';
 import { traitsOf } from '../cluster/tags.js';
 import { MemoryDcs } from '../dcs/memory/memory-dcs.js';
 import type { Log } from '../ports/log.js';
-import { noWatchdog } from '../watchdog/none.js';
 import { LeaseLedger } from './lease-ledger.js';
 import { guardPort, Life } from './life.js';
 import { simPeers } from './peers.js';

@@ -1,4 +1,3 @@
-import { seconds } from '../../base/duration.js';
 import type { Upstream } from '../../ports/postgres.js';
 import type { Action } from '../decision.js';
 import { hasLock, type KnownObservation } from '../observation.js';
@@ -119,6 +118,3 @@ export const dataDirectory: readonly Rule<KnownObservation>[] = [
       }),
   }),
 ];
-
-/** How long a stop may take before a directory is given up or replaced. */
-export const GIVE_UP_STOP_MS = seconds(10);
