@@ -11,6 +11,9 @@ import { nodeRandom } from './platform/node-random.js';
 /** Exit code for whatever keeps the daemon from starting, as Patroni's (configuration.md §4.7). */
 const CANNOT_START = 1;
 
+/** Whatever the daemon and its children create is for its own user (postgres.md §27.1). */
+const PRIVATE_UMASK = 0o077;
+
 /** The `patroni` command. @returns the exit code of the process. */
 export async function main(args: readonly string[], environment: NodeJS.ProcessEnv): Promise<number> {
   const command = parseCommandLine(args);
@@ -53,7 +56,8 @@ async function run(path: string | undefined, environment: NodeJS.ProcessEnv): Pr
     const cached = readDynamicCache(first.settings.postgresql.dataDir);
     const log = createLog(first.settings.log, nodeClock);
     for (const warning of [...local.warnings, ...first.warnings]) log.warning(warning);
-    const daemon = await MemberDaemon.create({ local, cached, log, clock: nodeClock, random: nodeRandom, environment });
+    const umask = process.umask(PRIVATE_UMASK);
+    const daemon = await MemberDaemon.create({ umask, local, cached, log, clock: nodeClock, random: nodeRandom, environment });
     const code = await daemon.run();
     log.flushSync();
     return code;

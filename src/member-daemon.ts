@@ -29,6 +29,8 @@ export interface MemberDaemonParts {
   readonly clock: Clock;
   readonly random: Random;
   readonly environment: NodeJS.ProcessEnv;
+  /** What files outside of the data directory may have; the process itself creates files for its user only. */
+  readonly umask: number;
 }
 
 /** One running member: the real adapters around an agent, its REST API, and the signals of the process. */
@@ -67,6 +69,7 @@ export class MemberDaemon implements AgentConfiguration {
       clock: parts.clock,
       random: parts.random,
       log: parts.log.named('patroni.postgresql'),
+      umask: parts.umask,
       environment: Object.fromEntries(
         Object.entries(parts.environment).filter((entry): entry is [string, string] => entry[1] !== undefined),
       ),
