@@ -4,7 +4,7 @@ import { formatIsoTime } from '../base/iso-time.js';
 import { stringifyJson } from '../base/json.js';
 import { type HistoryLine, historyDocument } from '../cluster/history.js';
 import type { Action } from '../ha/decision.js';
-import type { Facts, KnownObservation, Observation } from '../ha/observation.js';
+import { type Facts, isPrimary, type KnownObservation, type Observation } from '../ha/observation.js';
 import { historyLines } from '../ha/timeline-history.js';
 import type { PeerStatus } from '../ports/peers.js';
 import type { AgentPorts } from './environment.js';
@@ -53,7 +53,11 @@ export async function execute(action: Action, o: Observation, parts: ExecutorPar
     case 'acquire-lock': {
       const outcome = await lock.acquire();
       if (outcome === 'acquired') await afterAcquiring(o, parts);
-      else log.info('Could not take out TTL lock');
+      else {
+        log.info('Could not take out TTL lock');
+        // A primary beside the owner of the lock stops now; reading the store may take as long as a request may.
+        if (isPrimary(o)) return { facts: { acquire: outcome } };
+      }
       await parts.reload();
       return { facts: { acquire: outcome } };
     }

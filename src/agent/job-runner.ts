@@ -34,6 +34,7 @@ export class JobRunner {
   private readonly onEnd: () => void;
   private running: Running | undefined;
   private ends: JobEnd[] = [];
+  private isClosed = false;
 
   constructor(options: { clock: Clock; log: Log; postgres: Postgres; body: JobBody; onEnd: () => void }) {
     this.clock = options.clock;
@@ -56,8 +57,14 @@ export class JobRunner {
     return ends;
   }
 
+  /** The agent is shutting down: from now on nothing is started but what brings a primary down. */
+  close(): void {
+    this.isClosed = true;
+  }
+
   /** Starts a job. @returns the refusal when another one runs. */
   start(job: Job): string | undefined {
+    if (this.isClosed && !isFencing(job)) return `Failed to run ${jobName(job)}, the agent is shutting down`;
     if (this.running !== undefined) return `Failed to run ${jobName(job)}, ${jobName(this.running.job)} is already in progress`;
     this.postgres.resetCancellation();
     const running: Running = {

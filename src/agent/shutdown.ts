@@ -16,6 +16,7 @@ export interface ShutdownOptions {
  * being sent. In maintenance mode server and key are left alone.
  */
 export async function shutdown(s: JobServices, jobs: JobRunner, state: AgentState, options: ShutdownOptions): Promise<void> {
+  jobs.close();
   await jobs.cancel();
   if (!options.stopServer) return;
   if (state.config.isPaused) {
