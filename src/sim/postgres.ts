@@ -200,13 +200,15 @@ export class SimPostgres implements Postgres {
     this.setState('stopping');
     if (options.mode === 'immediate') server.kill();
     else {
+      let handOver: Promise<void> = Promise.resolve();
       const stopping = server.stopFast(async () => {
         options.onSafepoint?.();
         const positions = await this.shutdownPositions();
-        if (positions !== undefined) await options.onShutdownCheckpoint?.(positions);
+        handOver = (positions === undefined ? undefined : options.onShutdownCheckpoint?.(positions)) ?? handOver;
       });
       const limit = options.timeoutMs;
       await this.o.guard(limit === undefined ? stopping : Promise.race([stopping, scheduler.sleep(limit)]));
+      await handOver;
       if (server.isRunning) server.kill();
     }
     options.onSafepoint?.();

@@ -17,6 +17,8 @@ const RECOVERY = { ttls: 4, ms: 45_000 };
 const SWITCHOVER = { ttls: 1, ms: 20_000 };
 /** How long a whole cluster must stay so, and to what a switchover at the end is limited. */
 const STEADY_LOOPS = 3;
+/** After healing, until wholeness means anything. */
+const SETTLE_MS = 8000;
 /** Between two writes of the client, as a part of ttl. */
 const WRITE_TTLS = 1 / 60;
 /** A run that needs more events than this goes round in circles. */
@@ -91,7 +93,8 @@ export class Run {
   async recover(): Promise<void> {
     if (this.isBroken) return;
     healAll(this.world);
-    // A request of an operator may still be in force; it counts as part of the recovery.
+    // What was going on has to show first: at the very moment of healing a cluster may look whole that is about to act.
+    await this.pass(this.world.timings.loopWaitMs + SETTLE_MS);
     await this.untilWhole('not whole after everything was healed', RECOVERY);
     this.decisions.healed();
     await this.staysWhole();

@@ -22,6 +22,8 @@ export type ControlState =
 const RECORD_BYTES = 100n;
 const FIRST_BYTE = 50_000_000n;
 
+/** Looks of a postmaster that shuts down at its walsenders, until it gives them up. */
+const MOST_DRAINING = 100;
 /** Work on a slow disk proceeds in steps of so many milliseconds of a quick one. */
 const SLICE_MS = 200;
 
@@ -144,10 +146,17 @@ export class SimServer {
       this.tellFollowers();
       this.checkpointTimeline = this.timeline;
       this.control = 'shut down';
-      await onCheckpoint();
+      // The postmaster waits for its walsenders, not for the agent, which may be dead.
+      void onCheckpoint();
       await this.takeTime(10, 100);
+      for (let i = 0; i < MOST_DRAINING && this.run === run && this.isAwaited(); i++) await this.takeTime(10, 100);
     } else this.control = this.isInRecovery ? 'shut down in recovery' : this.control;
     if (this.run === run) this.end();
+  }
+
+  /** Somebody who streams from here has not got everything yet. */
+  private isAwaited(): boolean {
+    return [...this.followers].some((follower) => follower.canPullFrom(this) && follower.wal.length < this.wal.length);
   }
 
   /** The process is gone at once; pg_control stays as it was. */
