@@ -12,8 +12,10 @@ const TOLERANCE_MS = 50;
 export function checkOwnLease(world: World): void {
   for (const member of world.members) {
     const { server, ledger, life } = member;
-    if (!server.isWritable || ledger === undefined || life === undefined) continue;
-    if (knowsOfPause(world, member) || ledger.endsAt + TOLERANCE_MS > life.clock.monotonic() || !isAttended(world, member)) continue;
+    if (ledger === undefined || life === undefined) continue;
+    // Also asked of a server that does not write now: whoever knew of a pause until a moment ago is excused.
+    if (knowsOfPause(world, member) || !server.isWritable) continue;
+    if (ledger.endsAt + TOLERANCE_MS > life.clock.monotonic() || !isAttended(world, member)) continue;
     // A member that initialises the cluster is primary before it has the lock; nobody else can be.
     if (server.timeline === 1 && world.members.every((other) => other === member || other.server.isEmpty)) continue;
     world.fail(`${member.name} accepts writes though its lease ended at ${(ledger.endsAt / 1000).toFixed(3)} of its clock`);
