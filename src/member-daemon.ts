@@ -4,6 +4,7 @@ import { observeTimeout } from './agent/executor.js';
 import { noWatchdog } from './agent/no-watchdog.js';
 import { RestApi } from './api/server.js';
 import { seconds } from './base/duration.js';
+import { parseBool, pythonText } from './base/python-values.js';
 import { clampTimings, parseGlobalConfig, type Timings } from './cluster/dynamic-config.js';
 import { tagConflicts, traitsOf } from './cluster/tags.js';
 import { type CachedDynamicConfig, writeDynamicCache } from './config/dynamic-cache.js';
@@ -43,11 +44,15 @@ export class MemberDaemon implements AgentConfiguration {
   private readonly dcs: Dcs;
   private readonly postgres: LocalPostgres;
   private api: RestApi | undefined;
+  private storeFailure: unknown;
+  /** Stops what runs when the store refuses us for good after the agent has begun. */
+  private onStoreFailure: () => void = () => undefined;
 
   /** @throws ConfigError when the settings can't be used. */
   static async create(parts: MemberDaemonParts): Promise<MemberDaemon> {
     const dynamic = initialDynamic(parts);
     const { settings, warnings } = effectiveSettings(parts.local.raw, dynamic);
+    refuseWhatIsNotBuilt(settings);
     for (const warning of [...warnings, ...tagConflicts(settings.tags)]) parts.log.warning(warning);
     const timings = timingsOf(dynamic);
     const dcs = await loadStore(settings, { ...parts, timings });
@@ -84,8 +89,8 @@ export class MemberDaemon implements AgentConfiguration {
     const stopped = new AbortController();
     const signals = this.catchSignals(stopped);
     try {
-      await this.dcs.start(stopped.signal);
-      if (stopped.signal.aborted) return 0;
+      const isStoreReady = await this.startStore(stopped);
+      if (stopped.signal.aborted) return this.storeFailure === undefined ? 0 : 1;
       const ports: AgentPorts = {
         clock,
         random,
@@ -99,14 +104,15 @@ export class MemberDaemon implements AgentConfiguration {
       const initial = await this.postgres.observe({ timeoutMs: observeTimeout(this.timings.retryTimeoutMs), withSynchronousState: false });
       const agent = new Agent(ports, initial);
       signals.attach(agent);
-      const refusal = await agent.prepare();
+      const refusal = await agent.prepare(!isStoreReady);
       if (refusal !== undefined) {
         log.critical(refusal);
         return 1;
       }
       this.api = new RestApi(agent.control, this.settings.restapi, log.named('patroni.api'), clock, compileHotFunctions);
       await this.api.start();
-      return await agent.run();
+      const code = await agent.run();
+      return this.storeFailure === undefined ? code : 1;
     } catch (error) {
       if (!(error instanceof Error) || stopped.signal.aborted) throw error;
       log.critical(error.message, error);
@@ -119,6 +125,29 @@ export class MemberDaemon implements AgentConfiguration {
     }
   }
 
+  /**
+   * Begins to connect to the store, and waits for it for retry_timeout. A store that does not answer must not keep the agent
+   * from existing: it may have to stop a primary that nobody has watched since its former agent died.
+   * @returns whether the store has answered. One that refuses us for good (a wrong password) ends the daemon.
+   */
+  private async startStore(stopped: AbortController): Promise<boolean> {
+    let isReady = false;
+    const starting = this.dcs.start(stopped.signal).then(
+      () => {
+        isReady = true;
+      },
+      (error: unknown) => {
+        if (stopped.signal.aborted) return;
+        this.storeFailure = error;
+        this.parts.log.critical(`the store can not be used: ${error instanceof Error ? error.message : String(error)}`);
+        stopped.abort();
+        this.onStoreFailure();
+      },
+    );
+    await Promise.race([starting, this.parts.clock.sleep(this.timings.retryTimeoutMs, stopped.signal)]);
+    return isReady;
+  }
+
   get name(): string {
     return this.settings.name;
   }
@@ -129,8 +158,10 @@ export class MemberDaemon implements AgentConfiguration {
 
   policy(): ReturnType<AgentConfiguration['policy']> {
     const { postgresql, tags, bootstrap } = this.settings;
+    // Replication is asynchronous in this version: a member that can't keep what was promised must not lead.
+    const traits = traitsOf(tags);
     return {
-      traits: traitsOf(tags),
+      traits: synchronousMode(this.dynamic) === 'off' ? traits : { ...traits, nofailover: true },
       usePgRewind: postgresql.usePgRewind,
       removeOnRewindFailure: postgresql.removeDataDirectoryOnRewindFailure,
       removeOnDivergedTimelines: postgresql.removeDataDirectoryOnDivergedTimelines,
@@ -161,11 +192,12 @@ export class MemberDaemon implements AgentConfiguration {
     return refusal;
   }
 
-  async saveDynamic(data: RawConfig): Promise<void> {
+  async saveDynamic(data: RawConfig): Promise<boolean> {
     const { ttlMs, loopWaitMs, retryTimeoutMs } = timingsOf(data);
     const saved = { ...data, ttl: ttlMs / 1000, loop_wait: loopWaitMs / 1000, retry_timeout: retryTimeoutMs / 1000 };
     const failure = await writeDynamicCache(this.settings.postgresql.dataDir, saved, this.parts.random.uuid().slice(0, 8));
     if (failure !== undefined) this.parts.log.error(`Exception when saving file: ${failure}`);
+    return failure === undefined;
   }
 
   async reloadLocal(): Promise<void> {
@@ -198,7 +230,7 @@ export class MemberDaemon implements AgentConfiguration {
       if (!(error instanceof ConfigError)) throw error;
       return error.message;
     }
-    for (const warning of [...merged.warnings, ...tagConflicts(merged.settings.tags)]) log.warning(warning);
+    for (const warning of [...merged.warnings, ...tagConflicts(merged.settings.tags), ...unsupported(dynamic)]) log.warning(warning);
     this.settings = merged.settings;
     if (force) {
       log.reconfigure(merged.settings.log);
@@ -218,6 +250,7 @@ export class MemberDaemon implements AgentConfiguration {
       running?.stop();
     };
     const reload = (): void => running?.control.requestReload();
+    this.onStoreFailure = end;
     process.on('SIGTERM', end);
     process.on('SIGINT', end);
     process.on('SIGHUP', reload);
@@ -240,6 +273,33 @@ function initialDynamic({ cached, local, log }: MemberDaemonParts): RawConfig {
   if (cached.kind === 'found' && Object.keys(cached.data).length > 0) return cached.data;
   if (cached.kind === 'unreadable') log.error(`Exception when loading file: ${cached.reason}`);
   return effectiveSettings(local.raw, {}).settings.bootstrap?.dcs ?? {};
+}
+
+/** @throws ConfigError for promises that this version can't keep. */
+function refuseWhatIsNotBuilt({ watchdog, bootstrap }: MemberSettings): void {
+  if (watchdog.mode === 'required') {
+    throw new ConfigError([
+      { path: 'watchdog.mode', message: 'a watchdog is not supported yet; allowed: off, automatic', value: watchdog.mode },
+    ]);
+  }
+  if (bootstrap !== undefined && synchronousMode(bootstrap.dcs) !== 'off') {
+    const value = pythonText(bootstrap.dcs['synchronous_mode']);
+    throw new ConfigError([
+      { path: 'bootstrap.dcs.synchronous_mode', message: 'synchronous replication is not supported yet; allowed: off', value },
+    ]);
+  }
+}
+
+/** Dynamic settings of a running cluster that this version does not carry out. */
+function unsupported(dynamic: RawConfig): readonly string[] {
+  const warnings: string[] = [];
+  if (synchronousMode(dynamic) !== 'off') {
+    warnings.push('synchronous_mode is not supported yet: this member follows, and never takes the lead while it is set');
+  }
+  if (parseBool(dynamic['failsafe_mode']) === true) {
+    warnings.push('failsafe_mode is not supported yet: without store the leader stops before its lease ends');
+  }
+  return warnings;
 }
 
 function timingsOf(dynamic: RawConfig): Timings {

@@ -72,6 +72,7 @@ export class Agent {
   private firstLoad: boolean | undefined;
   private cycle: Promise<unknown> = Promise.resolve();
   private appliedConfig: Readonly<Record<string, unknown>> | undefined;
+  private savedConfig: Readonly<Record<string, unknown>> | undefined;
   private storeTtlMs: number;
   private lastRoleClass: string | undefined;
 
@@ -151,10 +152,12 @@ export class Agent {
   /**
    * Reads the store, and looks for a running member of our name there. To be awaited before the REST API begins to answer:
    * afterwards the one who answers at our address is ourselves.
+   * @param isStoreSilent the store was already given its time and has not answered.
    * @returns why this member must not start; undefined: nothing speaks against it.
    */
-  async prepare(): Promise<string | undefined> {
-    await this.awaitStore();
+  async prepare(isStoreSilent = false): Promise<string | undefined> {
+    if (isStoreSilent) this.firstLoad = false;
+    else await this.awaitStore();
     this.isNameChecked = this.firstLoad === true;
     return this.isNameChecked && (await this.hasLivingNamesake()) ? this.namesakeMessage() : undefined;
   }
@@ -400,7 +403,10 @@ export class Agent {
       await dcs.configure(config, {});
       this.storeTtlMs = config.ttlMs;
       this.ports.watchdog.configure(config);
-      if (postgres.role !== 'uninitialized') await configuration.saveDynamic(rawConfig);
+    }
+    // Not while there is no data directory to keep the copy in; what could not be saved is tried again after the next cycle.
+    if (postgres.role !== 'uninitialized' && this.savedConfig !== rawConfig && (await configuration.saveDynamic(rawConfig))) {
+      this.savedConfig = rawConfig;
     }
     const roleClass = roleClassOf(this.state.postgres.role);
     if (this.lastRoleClass !== undefined && roleClass !== this.lastRoleClass) await configuration.applyRole();

@@ -34,8 +34,8 @@ export interface AgentConfiguration {
    * @returns why it was refused; the running configuration then stays.
    */
   applyDynamic(data: Readonly<Record<string, unknown>>, timings: Timings): Promise<string | undefined>;
-  /** Keeps the copy beside the data directory. */
-  saveDynamic(data: Readonly<Record<string, unknown>>): Promise<void>;
+  /** Keeps a copy in the data directory. False: it could not be written, which was logged. */
+  saveDynamic(data: Readonly<Record<string, unknown>>): Promise<boolean>;
   /** Reads the local configuration again (SIGHUP, `POST /reload`). Never throws: a refused one is logged and the old stays. */
   reloadLocal(): Promise<void>;
   /** Parameters and access rules that depend on the role are rewritten when it changed. */

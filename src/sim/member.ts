@@ -153,6 +153,7 @@ export class SimMember {
       applyDynamic: async () => undefined,
       saveDynamic: async (data) => {
         this.savedConfig = data;
+        return true;
       },
       reloadLocal: async () => undefined,
       applyRole: async () => undefined,

@@ -323,6 +323,8 @@ export function dcsContract(backEnd: string, makeHarness: () => Promise<DcsHarne
 
       test('a listener that left is not called', async () => {
         const { a, b } = await pair();
+        // Events are changes of what was read before.
+        await b.load(call);
         const left: string[] = [];
         const stayed: string[] = [];
         b.subscribe((event) => left.push(event.kind))();
