@@ -42,6 +42,24 @@ scenario('etcd frozen: the primary gives up within the lease; thawed: the cluste
   await cluster.untilHealthy();
 });
 
+scenario('agent killed, etcd stopped, agent started again: the primary is not left alone', { dynamic: quick }, async ({ cluster }) => {
+  const leader = await cluster.leader();
+  await leader.stopAgent('SIGKILL');
+  await cluster.etcd.stop();
+  await leader.startAgent();
+  await waitFor(
+    'its PostgreSQL is read-only',
+    async () => {
+      const { rows } = await cluster.sql(leader, 'SELECT pg_is_in_recovery() AS r');
+      return rows[0]?.['r'] === true;
+    },
+    20_000,
+  );
+  await cluster.etcd.start();
+  await cluster.leader();
+  await cluster.untilHealthy();
+});
+
 async function isAnyPrimary(asks: readonly (() => Promise<boolean>)[]): Promise<boolean> {
   return (await Promise.all(asks.map((ask) => ask().catch(() => false)))).includes(true);
 }
