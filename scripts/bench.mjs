@@ -110,7 +110,8 @@ async function atRest(measure, cluster, kind) {
 
 async function run(kind, setting, where) {
   log(`${kind === 'ours' ? 'ours' : "Debian's Patroni"}: ${setting.label}`);
-  const [{ createCluster }, measure] = await Promise.all([import('./lib/cluster.mjs'), import('./lib/measure.mjs')]);
+  const { createCluster } = await import('./lib/cluster.mjs');
+  const measure = await import('./lib/measure.mjs');
   const cluster = await createCluster({ kind, ...where, dynamic: setting.dynamic });
   const stop = () => cluster.stop({ keep: Boolean(process.env.KEEP_LOGS) });
   undo.push(stop);
