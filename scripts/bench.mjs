@@ -16,7 +16,7 @@ const { values } = parseArgs({
   options: { quick: { type: 'boolean' }, json: { type: 'boolean' }, only: { type: 'string' }, repeat: { type: 'string', default: '1' } },
 });
 
-const IDLE_SECONDS = values.quick ? 8 : 20;
+const IDLE_SECONDS = values.quick ? 15 : 30;
 // One sample of each: what is called "no slower" may be slower by this much and still be the same.
 const NOISE = 1.1;
 const NOISE_MS = 500;

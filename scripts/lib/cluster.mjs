@@ -143,12 +143,6 @@ async function lockTtl(port) {
   return Number((await ask(port, 'lease/timetolive', { ID: kvs[0].lease })).TTL ?? 0);
 }
 
-/** Writes the request for a switchover where agents look for it. */
-async function requestInStore(port, { leader, candidate }) {
-  const value = base64(JSON.stringify({ leader, member: candidate }));
-  await ask(port, 'kv/put', { key: base64('/service/batman/failover'), value });
-}
-
 /**
  * Starts etcd and writes the members' configuration; starts no member yet.
  * @param options kind 'ours' | 'patroni', checkout and node (where and by what ours runs), count of members, dynamic
@@ -221,7 +215,6 @@ export async function createCluster({ kind = 'ours', checkout, node, count = 3, 
     async switchover(from, to) {
       const body = { leader: from.name, candidate: to.name };
       const answer = await http(from.restPort, '/switchover', { method: 'POST', body, limitMs: 60_000 });
-      if (answer.status === 501) return requestInStore(store.port, body);
       if (answer.status !== 200) throw new Error(`switchover: ${answer.status} ${answer.body}`);
     },
     /** Runs patronictl: { code, output }. */
