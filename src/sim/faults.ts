@@ -1,15 +1,9 @@
+import { CLUSTER } from './environment.js';
 import { FAILURES } from './faults/failures.js';
+import type { Fault } from './faults/fault.js';
 import { OPERATIONS } from './faults/operations.js';
 import type { SimMember } from './member.js';
-import { CLUSTER, type World } from './world.js';
-
-/** One thing that goes wrong or that an operator does, and what it is called in traces. */
-export interface Fault {
-  readonly name: string;
-  /** How often, compared with the others. */
-  readonly weight: number;
-  readonly happen: (world: World, member: SimMember) => void;
-}
+import type { World } from './world.js';
 
 export const FAULTS: readonly Fault[] = [...FAILURES, ...OPERATIONS];
 

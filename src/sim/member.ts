@@ -5,13 +5,13 @@ import { parseGlobalConfig, type Timings } from '../cluster/dynamic-config.js';
 import { traitsOf } from '../cluster/tags.js';
 import { MemoryDcs } from '../dcs/memory/memory-dcs.js';
 import type { Log } from '../ports/log.js';
+import { CLUSTER, type SimEnvironment } from './environment.js';
 import { LeaseLedger } from './lease-ledger.js';
 import { guardPort, Life } from './life.js';
 import { simPeers } from './peers.js';
 import { SimPostgres } from './postgres.js';
 import { sabotaged } from './sabotage.js';
 import { SimServer } from './server.js';
-import { CLUSTER, type World } from './world.js';
 
 /** One member: a server that lasts, and agents that come and go. */
 export class SimMember {
@@ -29,10 +29,10 @@ export class SimMember {
   /** The copy of the dynamic configuration beside the data directory. */
   private savedConfig: Readonly<Record<string, unknown>> | undefined;
   private dcs: MemoryDcs | undefined;
-  private readonly world: World;
+  private readonly world: SimEnvironment;
   private readonly rate: number;
 
-  constructor(name: string, world: World, tags: Readonly<Record<string, unknown>>, rate: number) {
+  constructor(name: string, world: SimEnvironment, tags: Readonly<Record<string, unknown>>, rate: number) {
     this.name = name;
     this.world = world;
     this.tags = tags;
@@ -175,17 +175,4 @@ export class SimMember {
     };
     return log;
   }
-}
-
-export function timingsOf(
-  ttl: number,
-  loopWait: number,
-  retryTimeout: number,
-): Timings & { readonly raw: Readonly<Record<string, unknown>> } {
-  return {
-    ttlMs: (ttl * 1000) as Timings['ttlMs'],
-    loopWaitMs: (loopWait * 1000) as Timings['loopWaitMs'],
-    retryTimeoutMs: (retryTimeout * 1000) as Timings['retryTimeoutMs'],
-    raw: { ttl, loop_wait: loopWait, retry_timeout: retryTimeout },
-  };
 }

@@ -1,14 +1,13 @@
 import { isJsonObject, parseJson, stringifyJson } from '../base/json.js';
 import { LSN_ZERO, type Lsn, maxLsn } from '../base/lsn.js';
 import type { FailsafePing, PeerStatus, Peers } from '../ports/peers.js';
-import type { SimMember } from './member.js';
-import type { World } from './world.js';
+import type { SimEnvironment, SimPeer } from './environment.js';
 
 /** An answer that takes a while, in milliseconds. */
 const LATENCY = { least: 1, most: 20 };
 
 /** The REST API of the others, as far as the network lets it through. Data cross it as text. */
-export function simPeers(world: World, name: string): Peers {
+export function simPeers(world: SimEnvironment, name: string): Peers {
   return {
     status: (peer, _url, timeoutMs) => status(world, name, peer, timeoutMs),
     failsafe: (peer, _url, ping, timeoutMs) => failsafe(world, name, peer, ping, timeoutMs),
@@ -17,7 +16,7 @@ export function simPeers(world: World, name: string): Peers {
 }
 
 /** The peer when a request gets there and back; undefined after the time that it took to find out. */
-async function reach(world: World, name: string, peer: string, timeoutMs: number): Promise<SimMember | string> {
+async function reach(world: SimEnvironment, name: string, peer: string, timeoutMs: number): Promise<SimPeer | string> {
   const { random, scheduler } = world;
   await scheduler.sleep(random.between(LATENCY.least, LATENCY.most));
   const member = world.member(peer);
@@ -30,7 +29,7 @@ async function reach(world: World, name: string, peer: string, timeoutMs: number
   return member?.isAgentAlive === true && member.agent !== undefined ? member : 'connection refused';
 }
 
-async function status(world: World, name: string, peer: string, timeoutMs: number): Promise<PeerStatus> {
+async function status(world: SimEnvironment, name: string, peer: string, timeoutMs: number): Promise<PeerStatus> {
   const member = await reach(world, name, peer, timeoutMs);
   if (typeof member === 'string' || member.agent === undefined) return { kind: 'unreachable', error: String(member) };
   const answer = member.agent.control.refresh(0);
@@ -53,7 +52,7 @@ async function status(world: World, name: string, peer: string, timeoutMs: numbe
 }
 
 async function failsafe(
-  world: World,
+  world: SimEnvironment,
   name: string,
   peer: string,
   ping: FailsafePing,

@@ -7,8 +7,9 @@ import { checkOnePrimary } from './checkers/one-primary.js';
 import { checkOwnLease } from './checkers/own-lease.js';
 import { whatIsWrong } from './checkers/recovery.js';
 import { whoHasDiverged } from './checkers/wal-prefix.js';
+import { CLUSTER } from './environment.js';
 import { healAll, scheduleFaults } from './faults.js';
-import { CLUSTER, World, type WorldOptions } from './world.js';
+import { World, type WorldOptions } from './world.js';
 
 /** Lengths of phases and limits, as parts of ttl plus a constant for what PostgreSQL takes. */
 const BOOTSTRAP = { ttls: 2, ms: 60_000 };

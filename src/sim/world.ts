@@ -2,19 +2,18 @@ import { parseJsonObject, stringifyJson } from '../base/json.js';
 import type { Timings } from '../cluster/dynamic-config.js';
 import { MemoryNetwork } from '../dcs/memory/network.js';
 import { MemoryStore } from '../dcs/memory/store.js';
+import { CLUSTER, type SimEnvironment, timingsOf } from './environment.js';
 import { Life } from './life.js';
-import { SimMember, timingsOf } from './member.js';
+import { SimMember } from './member.js';
 import { SeededRandom } from './prng.js';
 import type { Sabotage } from './sabotage.js';
 import { Scheduler } from './scheduler.js';
-import type { ServerNetwork, SimServer } from './server.js';
+import type { SimServer } from './server.js';
 
 /** What a checker found: the property, and what happened. */
 export class Violation extends Error {
   override readonly name = 'Violation';
 }
-
-export const CLUSTER = '/service/sim/';
 
 /** Lines of a trace that are kept; the older ones go. */
 const TRACE_LINES = 4000;
@@ -33,7 +32,7 @@ export interface WorldOptions {
 }
 
 /** Everything that one seed decides: members, configuration, network; the store; the trace. */
-export class World implements ServerNetwork {
+export class World implements SimEnvironment {
   readonly scheduler = new Scheduler();
   readonly random: SeededRandom;
   readonly store: MemoryStore;

@@ -1,5 +1,6 @@
 import { parseJson } from '../../base/json.js';
-import { CLUSTER, type World } from '../world.js';
+import { CLUSTER } from '../environment.js';
+import type { World } from '../world.js';
 
 /** In a whole cluster the last line of `/history` is of the timeline before the leader's: candidates judge by it (I-6). */
 export function whatIsWrongWithHistory(world: World): string | undefined {

@@ -1,4 +1,5 @@
-import { CLUSTER, type World } from '../world.js';
+import { CLUSTER } from '../environment.js';
+import type { World } from '../world.js';
 
 /** The leader key is created only when absent, changed or deleted only by its owner or by the end of its lease (I-3). */
 export function checkLockChanges(world: World): void {

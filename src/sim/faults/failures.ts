@@ -1,6 +1,6 @@
-import type { Fault } from '../faults.js';
 import type { SimMember } from '../member.js';
 import type { World } from '../world.js';
+import type { Fault } from './fault.js';
 
 /** Ends a fault after a part of ttl. */
 function after(world: World, low: number, high: number, what: string, action: () => void): void {

@@ -1,7 +1,7 @@
 import { stringifyJson } from '../../base/json.js';
-import type { Fault } from '../faults.js';
+import { CLUSTER } from '../environment.js';
 import type { World } from '../world.js';
-import { CLUSTER } from '../world.js';
+import type { Fault } from './fault.js';
 
 function request(world: World, document: Readonly<Record<string, unknown>>): void {
   world.store.put(`${CLUSTER}failover`, stringifyJson(document), { writer: 'operator' });
