@@ -4,6 +4,8 @@ import { page, Refusal } from './reply.js';
 
 /** No request of ours needs more. */
 const MAX_BODY = 1_048_576;
+/** Who sends more than this is cut off without an answer. */
+const MAX_DRAINED = 16 * MAX_BODY;
 
 /**
  * Reads a JSON object (rest-api.md §1). A chunked body is read as well; Patroni would take it for none, which on `/restart`
@@ -25,13 +27,15 @@ export async function readBody(request: IncomingMessage, isRequired: boolean): P
   return body;
 }
 
+/** A body that is too long is read to its end all the same, so that the client gets to read the answer. */
 async function readText(request: IncomingMessage): Promise<string> {
   const parts: Buffer[] = [];
   let size = 0;
   for await (const part of request as AsyncIterable<Buffer>) {
     size += part.length;
-    if (size > MAX_BODY) throw new Refusal(page(413));
-    parts.push(part);
+    if (size > MAX_DRAINED) break;
+    if (size <= MAX_BODY) parts.push(part);
   }
+  if (size > MAX_BODY) throw new Refusal(page(413));
   return Buffer.concat(parts).toString('utf8');
 }

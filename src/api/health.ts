@@ -40,7 +40,8 @@ function isReplica(s: AgentSnapshot, role: string, query: URLSearchParams): bool
   const wanted = query.get('replication_state');
   if (wanted && wanted !== server.replicationState) return false;
   const limit = parseInteger(query.get('lag') || undefined, 'B');
-  return limit === undefined || maxLsn(s.view?.status.lastLsn, server.latestEndLsn) <= server.replayLsn + BigInt(limit);
+  const leader = maxLsn(s.view?.status.lastLsn, server.latestEndLsn);
+  return limit === undefined || leader === 0n || leader <= server.replayLsn + BigInt(limit);
 }
 
 function hasTags(s: AgentSnapshot, query: URLSearchParams): boolean {

@@ -2,14 +2,18 @@ import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Server as TlsServer } from 'node:https';
+import type { Duplex } from 'node:stream';
 import type { Log } from '../ports/log.js';
 import type { RestApiSettings } from '../ports/settings.js';
+import { page } from './reply.js';
 
 export type Handler = (request: IncomingMessage, response: ServerResponse) => void;
 
 /** A request must be complete, and its headers sooner; long answers (a switchover) are not limited. */
 const REQUEST_MS = 30_000;
 const HEADERS_MS = 10_000;
+/** Load balancers ask without `Host`. */
+const OPTIONS = { requireHostHeader: false };
 /** Idle connections of load balancers that keep them. */
 const KEEP_ALIVE_MS = 60_000;
 
@@ -31,11 +35,16 @@ export class Listener {
 
   /** @throws Error that names the address when it can't be bound, or the file when TLS can't be set up. */
   async open(settings: RestApiSettings): Promise<void> {
-    const server = settings.certfile === undefined ? createServer(this.handler) : await this.createTls(settings);
+    const handler: Handler = (request, response) => {
+      // A connection of a socket that was given up ends with its next answer, else it would keep the old certificate for ever.
+      if (this.server !== server) response.shouldKeepAlive = false;
+      this.handler(request, response);
+    };
+    const server = settings.certfile === undefined ? createServer(OPTIONS, handler) : await this.createTls(settings, handler);
     server.requestTimeout = REQUEST_MS;
     server.headersTimeout = HEADERS_MS;
     server.keepAliveTimeout = KEEP_ALIVE_MS;
-    server.on('clientError', (_, socket) => socket.destroy());
+    server.on('clientError', answerBadRequest);
     await bind(server, settings);
     server.on('error', (error) => this.log.warning('REST API socket failed', error));
     this.server = server;
@@ -73,14 +82,35 @@ export class Listener {
     }
   }
 
-  private async createTls(settings: RestApiSettings): Promise<Server> {
+  private async createTls(settings: RestApiSettings, handler: Handler): Promise<Server> {
     const { createServer: createTlsServer } = await import('node:https');
     const verifies = settings.verifyClient !== 'none';
-    const options = { ...tlsOptions(settings), requestCert: verifies, rejectUnauthorized: settings.verifyClient === 'required' };
-    const server = createTlsServer(options, this.handler);
+    const options = {
+      ...OPTIONS,
+      ...tlsOptions(settings),
+      requestCert: verifies,
+      rejectUnauthorized: settings.verifyClient === 'required',
+    };
+    const server = createTlsServer(options, handler);
     this.serial = settings.certfile === undefined ? undefined : serialOf(settings.certfile);
     return server as unknown as Server;
   }
+}
+
+/** What node's parser refuses: an unknown method, too long headers, bad syntax. A failed handshake or a reset gets no answer. */
+function answerBadRequest(error: Error & { readonly code?: string }, socket: Duplex): void {
+  if (!socket.writable || !error.code?.startsWith('HPE_')) {
+    socket.destroy();
+    return;
+  }
+  const [code, reason, reply] =
+    error.code === 'HPE_INVALID_METHOD'
+      ? ([501, 'Not Implemented', page(501, 'Server does not support this operation')] as const)
+      : error.code === 'HPE_HEADER_OVERFLOW'
+        ? ([431, 'Request Header Fields Too Large', page(431, 'Request Header Fields Too Large')] as const)
+        : ([400, 'Bad Request', page(400)] as const);
+  const head = `HTTP/1.1 ${code} ${reason}\r\nConnection: close\r\nContent-Type: ${reply.contentType}\r\nContent-Length: ${Buffer.byteLength(reply.body)}`;
+  socket.end(`${head}\r\n\r\n${reply.body}`, () => socket.destroy());
 }
 
 function tlsOptions(settings: RestApiSettings) {

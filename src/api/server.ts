@@ -124,7 +124,10 @@ export class RestApi {
     if (isRead && this.answerReady(method, request.url ?? '/', response)) return;
     (isRead ? this.read(request, response) : this.write(request, response)).catch((error: unknown) => {
       if (error instanceof AssertionFailed) throw error;
-      if (error instanceof Refusal) return this.send(response, error.reply);
+      if (error instanceof Refusal) {
+        request.resume();
+        return this.send(response, error.reply);
+      }
       if (error instanceof DcsUnavailable) this.log.warning(`${method} ${pathOf(request)}: ${error.message}`);
       else this.log.warning(`${method} ${pathOf(request)} failed`, error);
       if (response.headersSent) response.destroy();
@@ -142,7 +145,7 @@ export class RestApi {
     const answer = this.ready.get(url);
     if (answer === undefined) return false;
     if (method === 'GET') this.sendBuffer(response, answer.code, 'application/json', answer.body);
-    else response.writeHead(answer.code).end();
+    else sendStatus(response, answer.code);
     return true;
   }
 
@@ -154,7 +157,7 @@ export class RestApi {
     if (request.method === 'GET') {
       const document = await getDocument(control, path.split('/')[1] ?? '', query);
       if (document !== undefined) {
-        if ('status' in document) response.writeHead(document.status).end();
+        if ('status' in document) sendStatus(response, document.status);
         else this.send(response, document);
         return;
       }
@@ -168,7 +171,7 @@ export class RestApi {
       this.ready.set(request.url ?? '/', { code, body: Buffer.from(reply.body) });
     }
     if (request.method === 'GET') this.send(response, reply);
-    else response.writeHead(code).end();
+    else sendStatus(response, code);
   }
 
   private async write(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -199,6 +202,12 @@ export class RestApi {
     for (const [name, value] of Object.entries(headers ?? {})) all.push(name, value);
     response.writeHead(code, all).end(body);
   }
+}
+
+/** Neither `Date` nor a body. */
+function sendStatus(response: ServerResponse, code: number): void {
+  response.sendDate = false;
+  response.writeHead(code, ['Content-Length', '0']).end();
 }
 
 interface Route {

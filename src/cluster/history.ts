@@ -13,7 +13,7 @@ export interface HistoryLine {
   readonly member?: string;
 }
 
-/** The content of `/history` (dcs.md §3.8); `isMalformed` when it is not a list of such lines. */
+/** The content of `/history` (dcs.md §3.8). `isMalformed`: `lines` is only what of it could be read, good for people alone. */
 export interface TimelineHistory {
   readonly version: string;
   readonly lines: readonly HistoryLine[];
@@ -25,8 +25,8 @@ export function parseHistory(value: string, version: string): TimelineHistory {
   try {
     const document = parseJson(value);
     if (!Array.isArray(document)) return malformed;
-    const lines = document.map(parseLine);
-    return lines.every((line) => line !== undefined) ? { version, lines, isMalformed: false } : malformed;
+    const lines = document.map(parseLine).filter((line) => line !== undefined);
+    return { version, lines, isMalformed: lines.length < document.length };
   } catch (error) {
     if (error instanceof SyntaxError) return malformed;
     throw error;

@@ -102,6 +102,8 @@ describe('values of the store (dcs.md §18)', () => {
       [timeline('[[3,1,"r"]]'), timeline('[]'), clusterTimeline(undefined), timeline('[["a"]]'), timeline('x')],
       [4, 1, 0, 0, 0],
     );
+    const damaged = parseHistory('[[1,5,"r"],["x"],[3,7,"r"]]', '1');
+    assert.deepEqual([damaged.lines.map((line) => line.timeline), damaged.isMalformed, clusterTimeline(damaged)], [[1, 3], true, 0]);
     const text = '[[1,25165984,"no recovery target specified","2031-02-01T10:11:12.345678+00:00","a"],[2,18446744073709551615,"r"]]';
     assert.deepEqual(parseJson(stringifyJson(historyDocument(parseHistory(text, '1').lines))), parseJson(text));
   });

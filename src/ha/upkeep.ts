@@ -49,10 +49,13 @@ function leaderUpkeep(o: KnownObservation, memory: Memory): Action[] {
   if (!hasLock(o) || !isPrimary(o) || status.kind !== 'known' || o.config.standbyCluster !== undefined) return [];
   const actions: Action[] = [];
   const timeline = status.value.primaryTimeline;
-  const lines = o.cluster.view.history?.lines ?? [];
+  const { history } = o.cluster.view;
+  const lines = history?.lines ?? [];
   const last = lines.at(-1);
-  const isStale = timeline === 1 ? lines.length > 0 : last === undefined || last.timeline !== timeline - 1 || last.member === undefined;
-  if (isStale || (timeline > 1 && clusterTimeline(o.cluster.view.history) < timeline)) actions.push({ kind: 'update-history', timeline });
+  const isStale =
+    history?.isMalformed === true ||
+    (timeline === 1 ? lines.length > 0 : last === undefined || last.timeline !== timeline - 1 || last.member === undefined);
+  if (isStale || (timeline > 1 && clusterTimeline(history) < timeline)) actions.push({ kind: 'update-history', timeline });
   if (memory.rewind !== 'checkpoint' && o.firstCheckpoint === 'unknown') actions.push({ kind: 'checkpoint-after-promote' });
   return actions;
 }
