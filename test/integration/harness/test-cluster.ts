@@ -38,6 +38,12 @@ export interface ListedMember {
   readonly 'Pending restart'?: string;
 }
 
+export interface CommandResult {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
 /** Which implementation the scenarios run: `AGENT=python` to compare with Debian's. */
 export const defaultKind: AgentKind = process.env['AGENT'] === 'python' ? 'python' : 'ours';
 
@@ -175,9 +181,14 @@ export class TestCluster {
   }
 
   /** Runs patronictl with the configuration of the first member. An exit code other than 0 is returned, not thrown. */
-  patronictl(...args: string[]): Promise<{ readonly code: number; readonly stdout: string; readonly stderr: string }> {
+  patronictl(...args: string[]): Promise<CommandResult> {
+    return this.patronictlOf(this.kind, ...args);
+  }
+
+  /** The same with the patronictl of the implementation that is asked for. */
+  patronictlOf(kind: AgentKind, ...args: string[]): Promise<CommandResult> {
     const config = this.members[0]?.configFile ?? '';
-    const [command, first] = this.kind === 'python' ? ['/usr/bin/patronictl', []] : [process.execPath, [join(checkout, 'bin/patronictl')]];
+    const [command, first] = kind === 'python' ? ['/usr/bin/patronictl', []] : [process.execPath, [join(checkout, 'bin/patronictl')]];
     const run = asUnprivileged({ ...process.env, LC_ALL: 'C.UTF-8' });
     return new Promise((resolve) => {
       execFile(
