@@ -403,6 +403,8 @@ export class Agent {
       await dcs.configure(config, {});
       this.storeTtlMs = config.ttlMs;
       this.ports.watchdog.configure(config);
+      // A restart that is pending now belongs into the member key at once.
+      this.wake();
     }
     // Not while there is no data directory to keep the copy in; what could not be saved is tried again after the next cycle.
     if (postgres.role !== 'uninitialized' && this.savedConfig !== rawConfig && (await configuration.saveDynamic(rawConfig))) {

@@ -33,7 +33,7 @@ function metrics(name: string, s: AgentSnapshot): Metric[] {
   const role = shownRole(s);
   const state = shownState(s);
   const isSync = isSyncStandby(s, name);
-  const isStandby = server !== undefined && server.isInRecovery;
+  const isStandby = server?.isInRecovery === true;
   const stateNumber = POSTGRES_STATES.findIndex(([known]) => known === state);
   const replication: Metric[] =
     server === undefined || server.serverVersion < 90_600

@@ -98,6 +98,6 @@ export function compareVersions(a: readonly number[], b: readonly number[]): num
 /** Host and port of a `postgres://` URL; IPv6 without brackets. */
 export function addressOf(connUrl: string): Address | undefined {
   const match = /^postgres(?:ql)?:\/\/(?:[^@/]*@)?(\[[^\]]+\]|[^:/?]*)(?::([0-9]+))?/.exec(connUrl);
-  if (!match || !match[1]) return undefined;
+  if (!match?.[1]) return undefined;
   return { host: match[1].replace(/^\[|\]$/g, '').toLowerCase(), port: match[2] ? Number(match[2]) : 5432 };
 }

@@ -194,7 +194,8 @@ export type RewindOutcome =
   /** The leader could not be used this time: try again. */
   | { readonly kind: 'not-now'; readonly reason: string };
 
-export type PostgresEvent = { readonly kind: 'process-ended' } | { readonly kind: 'connection-lost' } | { readonly kind: 'ready' };
+/** `settings-settled`: the server has read its changed files, and it is known which settings wait for a restart. */
+export type PostgresEvent = { readonly kind: 'process-ended' | 'connection-lost' | 'ready' | 'settings-settled' };
 
 /** Arguments of `initialise`, the creation of a new cluster's first data directory. */
 export type InitialiseOutcome = 'started' | 'failed';

@@ -444,10 +444,14 @@ export class LocalPostgres implements Postgres {
     if (server === undefined && this.server.current() !== undefined) this.mustReapply = true;
     if (server === undefined || !isChanged) return;
     if (!(await this.lifecycle.reload())) return;
-    if ((await this.majorVersion()) < 90_500) return;
-    // The server's processes take a moment to read the new files.
+    if ((await this.majorVersion()) >= 90_500) this.beside('it is not known which settings wait for a restart', this.settled(server));
+  }
+
+  /** The server's processes take a moment to read the new files; then it knows what waits for a restart. */
+  private async settled(server: RunningServer): Promise<void> {
     await this.options.clock.sleep(RELOAD_SETTLES_MS);
     await this.configuration.refreshPendingRestart(server);
+    this.emit({ kind: 'settings-settled' });
   }
 
   private forgetDataDirectory(): void {
@@ -469,9 +473,11 @@ export class LocalPostgres implements Postgres {
 
   private reapply(): void {
     this.mustReapply = false;
-    this.applySettings(this.settings, { force: false }).catch((error: unknown) =>
-      this.options.log.error('settings that changed during the start could not be applied', error),
-    );
+    this.beside('settings that changed during the start could not be applied', this.applySettings(this.settings, { force: false }));
+  }
+
+  private beside(failure: string, work: Promise<void>): void {
+    work.catch((error: unknown) => this.options.log.error(failure, error));
   }
 
   private async within(limitMs: number, work: Promise<void>): Promise<void> {

@@ -25,6 +25,20 @@ scenario('etcd stopped: the primary gives up writes; started: the cluster heals'
   await cluster.untilHealthy();
 });
 
+scenario('etcd stopped for a moment: the primary goes on', { dynamic: quick }, async ({ cluster, writer }) => {
+  const leader = await cluster.leader();
+  const [before, timeline] = [leader.postmasterPid(), (await leader.status()).timeline];
+  writer.forgetGaps();
+  await cluster.etcd.stop();
+  await writer.untilWritten(50);
+  await cluster.etcd.start();
+  await cluster.untilHealthy();
+  assert.equal(await cluster.leader(), leader);
+  assert.equal(leader.postmasterPid(), before);
+  assert.equal((await leader.status()).timeline, timeline);
+  assert.ok(writer.longestGapMs < 1_000, `no acknowledged row for ${writer.longestGapMs} ms`);
+});
+
 scenario('etcd frozen: the primary gives up within the lease; thawed: the cluster heals', { dynamic: quick }, async ({ cluster }) => {
   const leader = await cluster.leader();
   const frozenAt = performance.now();

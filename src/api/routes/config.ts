@@ -18,7 +18,7 @@ export async function patchConfig(control: AgentControl, change: JsonObject): Pr
 /** `PUT /config`: replaces, unconditionally. */
 export async function putConfig(control: AgentControl, wanted: JsonObject): Promise<Reply> {
   const { config } = await control.loadCluster();
-  const isSame = config !== undefined && config.isValid && deepEqualByText(config.data, wanted);
+  const isSame = config?.isValid === true && deepEqualByText(config.data, wanted);
   if (!isSame && !(await control.writeConfig(stringifyJson(wanted), undefined))) return page(502);
   return json(200, wanted);
 }
