@@ -452,7 +452,9 @@ export class Agent {
     this.wake();
     const o = this.observation({}, []);
     const running = this.jobs.current?.job;
-    if (o.config.isPaused || !isPrimary(o) || (running !== undefined && isFencing(running))) return;
+    // A standby when it was looked at last may have been promoted since.
+    const mayBePrimary = isPrimary(o) || this.jobs.lastPromotionAt >= this.state.postgresAt;
+    if (o.config.isPaused || !mayBePrimary || (running !== undefined && isFencing(running))) return;
     this.ports.log.error('the lease of the leader lock ended before it could be renewed, demoting self');
     await this.jobs.cancel();
     this.state.memory = { ...this.state.memory, rewind: armed(this.state.memory, o) };

@@ -35,6 +35,7 @@ export class JobRunner {
   private running: Running | undefined;
   private ends: JobEnd[] = [];
   private isClosed = false;
+  private promotedAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: { clock: Clock; log: Log; postgres: Postgres; body: JobBody; onEnd: () => void }) {
     this.clock = options.clock;
@@ -48,6 +49,11 @@ export class JobRunner {
     if (this.running === undefined) return undefined;
     const { job, startedAt, isPrePromoteOpen } = this.running;
     return { job, startedAt, isPrePromoteOpen };
+  }
+
+  /** When a promotion may have changed the server last, by the monotonic clock: it runs now, or it ended then. */
+  get lastPromotionAt(): number {
+    return this.running?.job.kind === 'promote' ? Number.POSITIVE_INFINITY : this.promotedAt;
   }
 
   /** The jobs that ended since this was asked last. */
@@ -115,6 +121,7 @@ export class JobRunner {
       this.log.error(`Exception during execution of long running task ${jobName(running.job)}`, error);
       this.ends.push(failure(running.job));
     } finally {
+      if (running.job.kind === 'promote') this.promotedAt = this.clock.monotonic();
       if (this.running === running) this.running = undefined;
       this.onEnd();
     }

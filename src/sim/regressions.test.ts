@@ -4,11 +4,12 @@ import { runSeed } from './run.js';
 
 /**
  * Seeds that found a fault of the product, each with what it was. A seed changes its meaning with the world; the
- * scenarios beside keep theirs. All of these were found and mended on one day.
+ * scenarios beside keep theirs. All were mended on the day they were found.
  */
 const FOUND: readonly (readonly [number, string])[] = [
   [30, 'a primary that was told "held by other" read the store once more before it stopped'],
   [93, 'the only timer that watches the end of the lease fired a fraction early and was not set again'],
+  [180, 'a lease ended while the agent was frozen in a promotion, and the server was taken for the standby that it had been'],
   [351, 'two members used the same timeline number for different histories; a standby diverged in silence'],
   [1546, 'a raised ttl counted at once for a lease that the store had granted with the old one'],
   [2033, 'POST /restart started a fenced former primary read-write beside the new leader'],
