@@ -49,6 +49,8 @@ let runs = 0;
 
 /** One `node --test` over the files; counts of its tests. */
 async function nodeTest(files, { cwd = root, spawnOptions = {}, concurrency, node = process.execPath } = {}) {
+  // Without files `node --test` would look for tests by itself.
+  if (files.length === 0) return nothing;
   runs += 1;
   const counts = join(scratch, `counts-${runs}.json`);
   const args = ['--test', '--test-reporter', join(cwd, 'scripts/lib/node-reporter.mjs'), '--test-reporter-destination', 'stdout'];

@@ -108,7 +108,8 @@ export class SimMember {
   /** The agent's process stands still. */
   freeze(ms: number): void {
     this.life?.freeze(ms);
-    this.excusedUntil = Math.max(this.excusedUntil, this.world.scheduler.now + ms);
+    // Time that it stood still is none in which it could have acted.
+    this.excusedUntil = Math.max(this.excusedUntil, this.world.scheduler.now) + ms;
   }
 
   thaw(): void {

@@ -246,7 +246,13 @@ export class SimPostgres implements Postgres {
 
   async promote(options: { readonly leastTimeline: number }): Promise<'promoted' | 'requested' | 'failed'> {
     if (this.isCancelled) return 'failed';
-    const isPromoted = await this.o.guard(this.o.server.promote(options.leastTimeline));
+    // Once told, the server goes on by itself; only the waiting can be cancelled.
+    let isPromoted: boolean | undefined;
+    const promotion = this.o.guard(this.o.server.promote(options.leastTimeline)).then((answer) => {
+      isPromoted = answer;
+    });
+    while (isPromoted === undefined && !this.isCancelled) await Promise.race([promotion, this.o.guard(this.o.scheduler.sleep(20))]);
+    if (isPromoted === undefined) return 'requested';
     if (!isPromoted) return 'failed';
     this.role = 'primary';
     return 'promoted';

@@ -15,6 +15,7 @@ const FOUND: readonly (readonly [number, string])[] = [
   [2033, 'POST /restart started a fenced former primary read-write beside the new leader'],
   [2930, 'with check_timeline the only possible leader deferred for ever to one that may not lead'],
   [3343, 'as 2033, after the end of maintenance mode'],
+  [3562, 'without store, a promotion went on until the lease was over, and the fence waited for it to end'],
   [6360, 'a restart was accepted during the shutdown, and the server came back after the key was given away'],
   [6496, 'in maintenance mode a rewound server was restarted read-write on the timeline of the leader'],
 ];

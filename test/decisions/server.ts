@@ -541,6 +541,30 @@ export const dcsUnreachableCases: readonly DecisionCase[] = [
     },
   },
   {
+    name: 'a promotion that the server was told of, under a lease that holds',
+    given: unreachable(healthyStandby().leaseLeft(5001).job({ kind: 'promote' })),
+    expect: {
+      rules: ['dcs-unreachable/lease-holds'],
+      reason: 'DCS is not accessible, continuing to run as leader because the lock is confirmed for 5 more seconds',
+      beside: ['dcs-unreachable/primary', 'dcs-unreachable/standby'],
+    },
+  },
+  {
+    name: 'a promotion that the server was told of, when there is just time to stop',
+    given: unreachable(healthyStandby().leaseLeft(5000).job({ kind: 'promote' })),
+    expect: {
+      rules: ['dcs-unreachable/primary'],
+      reason: 'demoted self because DCS is not accessible and I was a leader',
+      actions: OFFLINE,
+      beside: ['dcs-unreachable/lease-holds', 'dcs-unreachable/standby'],
+    },
+  },
+  {
+    name: 'a promotion that the server was not told of is left to the check of the lease before it',
+    given: unreachable(healthyStandby().leaseLeft(0).job({ kind: 'promote' }, { isPrePromoteOpen: true })),
+    expect: { rules: ['dcs-unreachable/standby'], reason: OUT, beside: ['dcs-unreachable/primary'] },
+  },
+  {
     name: 'T107: maintenance mode',
     given: unreachable(leader().paused().leaseLeft(0)),
     expect: { rules: ['dcs-unreachable/paused'], reason: OUT, beside: ['dcs-unreachable/primary'] },

@@ -10,8 +10,8 @@ const HAND_OVER_POLL_MS = 40;
 const HAND_OVER_MS = 5000;
 /** After giving the key away: time for another member to take it, before this one looks around. */
 const SUCCESSOR_MS = 2000;
-/** An immediate stop that takes longer is ended by SIGKILL of the whole tree. */
-const IMMEDIATE_STOP_MS = 5000;
+/** An immediate stop that takes longer is ended by SIGKILL of the whole tree; sooner when the lease is over already. */
+const IMMEDIATE_STOP_MS = { immediate: 5000, 'immediate-nolock': 1000 };
 /** A fast stop without store gets at least this long. */
 const LEAST_OFFLINE_STOP_MS = 1000;
 
@@ -52,7 +52,7 @@ export async function demote(mode: DemoteMode, s: JobServices, control: JobContr
 function stopTimeout(mode: DemoteMode, s: JobServices): ReturnType<typeof milliseconds> | undefined {
   if (mode === 'graceful') return s.config().primaryStopTimeoutMs;
   if (mode === 'offline') return milliseconds(Math.max(s.leaseEnd() - s.clock.monotonic(), LEAST_OFFLINE_STOP_MS));
-  return milliseconds(IMMEDIATE_STOP_MS);
+  return milliseconds(IMMEDIATE_STOP_MS[mode]);
 }
 
 /** Gives the key away while the postmaster still archives, as soon as a successor has the shutdown checkpoint. */

@@ -6,6 +6,9 @@ import { conclude, type Rule, rule } from '../rule.js';
 /** A leader asks a store that does not answer again after this long. */
 const RETRY_MS = 1000;
 
+/** A promotion that the server was told of ends in a primary, sooner or later. */
+const mayBecomePrimary = (o: Observation): boolean => isPrimary(o) || (o.job?.job.kind === 'promote' && !o.job.isPrePromoteOpen);
+
 /** The store gave no trustworthy answer (ha.md §4.4). Nothing is published in such a cycle. */
 export const dcsUnreachable: readonly Rule[] = [
   rule({
@@ -25,7 +28,7 @@ export const dcsUnreachable: readonly Rule[] = [
     why: 'Nobody can take the lock before the lease ends: no answer is no reason to stop until there is just time for it.',
     match: (o: Observation) => {
       const spare = o.leaseLeftMs - fencingMargin(o.config.ttlMs);
-      return isPrimary(o) && spare > 0 ? { spare } : undefined;
+      return mayBecomePrimary(o) && spare > 0 ? { spare } : undefined;
     },
     decide: ({ spare }, o) =>
       conclude(
@@ -39,7 +42,7 @@ export const dcsUnreachable: readonly Rule[] = [
   rule({
     id: 'dcs-unreachable/primary',
     why: 'A primary that cannot confirm its lock may be the second one soon: stop before the lease ends.',
-    match: (o: Observation) => isPrimary(o),
+    match: mayBecomePrimary,
     decide: () =>
       conclude('demoted self because DCS is not accessible and I was a leader', [
         { kind: 'log', level: 'info', message: 'demoting self because DCS is not accessible and I was a leader' },

@@ -179,7 +179,7 @@ export class Lifecycle {
         state.role = 'primary';
         return 'promoted';
       }
-      if (clock.monotonic() >= deadline) return 'requested';
+      if (cancellable.isCancelled || clock.monotonic() >= deadline) return 'requested';
       await clock.sleep(20);
     }
   }
