@@ -7,13 +7,14 @@ import { checkOnePrimary } from './checkers/one-primary.js';
 import { checkOwnLease } from './checkers/own-lease.js';
 import { whatIsWrong } from './checkers/recovery.js';
 import { whoHasDiverged } from './checkers/wal-prefix.js';
+import { drawPlan } from './draw-plan.js';
 import { CLUSTER } from './environment.js';
 import { healAll, scheduleFaults } from './faults.js';
+import type { Plan } from './plan.js';
 import { World, type WorldOptions } from './world.js';
 
 /** Lengths of phases and limits, as parts of ttl plus a constant for what PostgreSQL takes. */
 const BOOTSTRAP = { ttls: 2, ms: 60_000 };
-const FAULTS_TTLS = 7;
 const RECOVERY = { ttls: 4, ms: 45_000 };
 const SWITCHOVER = { ttls: 1, ms: 20_000 };
 /** How long a whole cluster must stay so, and to what a switchover at the end is limited. */
@@ -21,27 +22,34 @@ const STEADY_LOOPS = 3;
 /** After healing, until wholeness means anything. */
 const SETTLE_MS = 8000;
 /** Between two writes of the client, as a part of ttl. */
-const WRITE_TTLS = 1 / 60;
+const WRITE_TTLS = 1 / 30;
 /** A run that needs more events than this goes round in circles. */
 const MOST_EVENTS = 60_000;
 
 export interface SeedResult {
   readonly seed: number;
   readonly violation: string | undefined;
-  readonly trace: string;
+  /** From the beginning of the faults to the end of the run. */
+  readonly faultsMs: number;
+  /** Empty unless asked for. */
+  readonly trace: readonly string[];
   readonly traceHash: number;
   readonly rules: ReadonlyMap<string, number>;
   readonly events: number;
 }
 
 /** Runs one seed: bootstrap, faults (safety is checked all the time), healing (the cluster must become whole again), switchover. */
-export async function runSeed(seed: number, options: WorldOptions = {}): Promise<SeedResult> {
-  const run = new Run(new World(seed, options));
+export function runSeed(seed: number, options: WorldOptions = {}): Promise<SeedResult> {
+  return runPlan(drawPlan(seed), options);
+}
+
+export async function runPlan(plan: Plan, options: WorldOptions = {}): Promise<SeedResult> {
+  const run = new Run(new World(plan, options));
   await run.bootstrap();
   await run.faults();
   await run.recover();
-  await run.switchOver();
-  return run.end(seed);
+  if (plan.endsWithSwitchover) await run.switchOver();
+  return run.end();
 }
 
 /** The phases of a run, for seeds and for scenarios alike. Each does nothing once a property was found broken. */
@@ -50,6 +58,7 @@ export class Run {
   private readonly decisions: DecisionWatch;
   private handOver: HandOverWatch | undefined;
   private events = 0;
+  private faultsBegan = 0;
 
   constructor(world: World) {
     this.world = world;
@@ -84,10 +93,10 @@ export class Run {
   async faults(): Promise<void> {
     const { world } = this;
     if (this.isBroken) return;
-    const end = world.scheduler.now + FAULTS_TTLS * world.timings.ttlMs;
     world.trace('faults begin');
-    scheduleFaults(world, end);
-    await this.pass(end - world.scheduler.now);
+    this.faultsBegan = world.scheduler.now;
+    scheduleFaults(world, world.plan.faults);
+    await this.pass(world.plan.faultsMs);
   }
 
   /** Everything is healed; then the cluster must become whole in time and stay so. */
@@ -131,13 +140,14 @@ export class Run {
     if (!this.isBroken && !isSo()) world.fail(`not within ${ms / 1000} s: ${what}`);
   }
 
-  end(seed: number): SeedResult {
+  end(): SeedResult {
     const { world } = this;
     world.store.close();
     return {
-      seed,
+      seed: world.plan.seed,
       violation: world.violation?.message,
-      trace: world.lastLines(60),
+      faultsMs: world.scheduler.now - this.faultsBegan,
+      trace: world.lines,
       traceHash: world.traceHash,
       rules: world.rules,
       events: this.events,
