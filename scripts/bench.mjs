@@ -164,7 +164,7 @@ function print() {
 async function main() {
   const kinds = ['ours', 'patroni'].filter((kind) => values.only === undefined || values.only === kind);
   if (kinds.length === 0) throw new Error(`--only takes ours or patroni, not ${values.only}`);
-  setup({ bench: kinds.includes('patroni') });
+  setup({ peer: kinds.includes('patroni') });
   const { bundle } = await import('./build.mjs');
   await bundle();
   const scratch = mkdtempSync(join(tmpdir(), 'patroni-bench-'));

@@ -1,6 +1,6 @@
 // Installs what the demo, the tests and the benchmark need and is missing: servers from the distribution, packages from
 // npm. Says first what it will install; does nothing, and needs no network, where everything is there.
-// Usage: node scripts/setup.mjs [--bench]   (--bench: also Debian's Python Patroni, to compare with)
+// Usage: node scripts/setup.mjs [--peer]   (--peer: also Debian's Python Patroni, to compare and to mix with)
 
 import { spawnSync } from 'node:child_process';
 import { existsSync, lstatSync, readdirSync, readFileSync } from 'node:fs';
@@ -38,7 +38,7 @@ const needs = [
   { what: 'etcd', deb: 'etcd-server', brew: 'etcd', isThere: () => isOnPath('etcd') },
   { what: 'HAProxy', deb: 'haproxy', brew: 'haproxy', isThere: () => isOnPath('haproxy') },
 ];
-const benchNeeds = [{ what: "Debian's Patroni", deb: 'patroni', brew: undefined, isThere: () => isOnPath('patroni') }];
+const peerNeeds = [{ what: "Debian's Patroni", deb: 'patroni', brew: undefined, isThere: () => isOnPath('patroni') }];
 
 /** Whether the packages that npm installed are those that package-lock.json names. */
 function hasNpmPackages() {
@@ -112,8 +112,8 @@ function installNpmPackages() {
 }
 
 /** Installs what is missing. @throws Error with what to do by hand where it may not or cannot. */
-export function setup({ bench = false } = {}) {
-  const missing = [...needs, ...(bench ? benchNeeds : [])].filter(({ isThere }) => !isThere());
+export function setup({ peer = false } = {}) {
+  const missing = [...needs, ...(peer && isOnPath('apt-get') ? peerNeeds : [])].filter(({ isThere }) => !isThere());
   if (missing.length > 0) installServers(missing);
   if (!hasNpmPackages()) installNpmPackages();
   if (missing.length === 0) process.stdout.write('setup: everything needed is installed\n');
@@ -121,7 +121,7 @@ export function setup({ bench = false } = {}) {
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   try {
-    setup({ bench: process.argv.includes('--bench') });
+    setup({ peer: process.argv.includes('--peer') });
   } catch (error) {
     process.stderr.write(`setup: ${error.message}\n`);
     process.exitCode = 1;

@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { installPeer, peerPath } from './lib/peer.mjs';
 import { run, stopChildrenOnSignal } from './lib/running.mjs';
 import { asUnprivileged, readableCheckout, readableNode } from './lib/unprivileged.mjs';
 import { setup } from './setup.mjs';
@@ -113,20 +114,24 @@ async function simulation() {
   return code === 0 ? { ...nothing, passed: SIM_SEEDS } : { ...nothing, failed: 1 };
 }
 
+/** Scenarios on whole clusters; those with members of the Python implementation run its present version where it can be had. */
+function integration() {
+  const files = testFiles('test/integration', (name) => /\.scenario\.ts$/.test(name));
+  if (files.some((file) => file.includes('mixed'))) {
+    const obstacle = installPeer();
+    process.env.PEER_PATRONI = peerPath() ?? '';
+    if (obstacle) process.stdout.write(`the present Python Patroni could not be had (${obstacle}); Debian's own is used instead\n`);
+  }
+  return oneByOne(files, { mayRepeat: true });
+}
+
 const suites = [
   { name: 'check', run: () => script('check.mjs') },
   { name: 'unit', run: () => nodeTest([...testFiles('src', isUnit), ...testFiles('test', isUnit)]) },
   { name: 'stores', run: () => nodeTest([...testFiles('src', isStore), ...testFiles('test', isStore)], { concurrency: 1 }) },
   { name: 'postgres', run: () => oneByOne([...testFiles('src', isPostgres), ...testFiles('test', isPostgres)]) },
   { name: 'sim', run: simulation },
-  {
-    name: 'integration',
-    run: () =>
-      oneByOne(
-        testFiles('test/integration', (name) => /\.scenario\.ts$/.test(name)),
-        { mayRepeat: true },
-      ),
-  },
+  { name: 'integration', run: integration },
   { name: 'package', run: () => nodeTest([join(root, 'scripts/lib/package.test.mjs')]) },
   { name: 'node', run: () => script('smoke-node.mjs') },
 ];
@@ -135,7 +140,7 @@ async function main() {
   const only = values.only?.split(',');
   const unknown = only?.filter((name) => !suites.some((suite) => suite.name === name)) ?? [];
   if (unknown.length > 0) throw new Error(`unknown suite: ${unknown.join(', ')}; there are ${suites.map(({ name }) => name).join(', ')}`);
-  setup();
+  setup({ peer: !only || only.includes('integration') });
   // Only now: it needs esbuild, which the setup installs.
   const { bundle, transpile } = await import('./build.mjs');
   const needsBundle = !only || only.some((name) => BUNDLED.has(name));

@@ -1,13 +1,10 @@
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
-import type { AgentKind } from './harness/member.js';
+import { type AgentKind, hasPython } from './harness/implementations.js';
 import { leaseTtl, watchForTwo } from './harness/observers.js';
 import { scenario } from './harness/scenario.js';
 import { waitFor } from './harness/wait.js';
 
-const PYTHON = '/usr/bin/patroni';
-
-if (existsSync(PYTHON)) {
+if (hasPython) {
   scenario(
     'two members of ours and one of the Python implementation follow and lead one another',
     { kinds: ['ours', 'ours', 'python'] },

@@ -1,15 +1,14 @@
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
 import { test } from 'node:test';
+import { hasPython } from './harness/implementations.js';
 import { leaseTtl, watchForTwo } from './harness/observers.js';
 import { TestCluster as Cluster } from './harness/test-cluster.js';
 import { waitFor } from './harness/wait.js';
 
-const PYTHON = '/usr/bin/patroni';
 const low = { ttl: 5, loop_wait: 1, retry_timeout: 2 };
 
 void test('ttl 5 in a cluster with a member of the Python implementation: never two primaries', {
-  skip: existsSync(PYTHON) ? false : `${PYTHON} is not installed`,
+  skip: hasPython ? false : 'no Python Patroni is installed',
   timeout: 240_000,
 }, async (t) => {
   const cluster = await Cluster.start({ members: 2, kinds: ['ours', 'python'], dynamic: low });

@@ -1,12 +1,10 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { type AgentKind, program } from './implementations.js';
 import { ManagedProcess } from './managed-process.js';
 import { processTree } from './process-tree.js';
 import { httpGet } from './rest.js';
 import { waitFor } from './wait.js';
-
-/** Which implementation runs the member. */
-export type AgentKind = 'ours' | 'python';
 
 export interface MemberOptions {
   readonly kind: AgentKind;
@@ -65,9 +63,9 @@ export class Member {
   startAgent(): void {
     if (this.#agent?.isRunning) return;
     const { kind, checkout, folder } = this.options;
-    const [command, args] =
-      kind === 'python' ? ['/usr/bin/patroni', [this.configFile]] : [process.execPath, [join(checkout, 'bin/patroni'), this.configFile]];
-    this.#agent = new ManagedProcess(command as string, args as string[], { logFile: join(folder, `${this.name}.log`), cwd: folder });
+    const { command, args, env } = program(kind, 'patroni', checkout);
+    const options = { logFile: join(folder, `${this.name}.log`), cwd: folder, env };
+    this.#agent = new ManagedProcess(command, [...args, this.configFile], options);
   }
 
   /** SIGTERM: the agent stops its PostgreSQL and hands over. */

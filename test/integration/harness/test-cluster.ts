@@ -3,8 +3,9 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { type AgentKind, program } from './implementations.js';
 import { killAllRunning } from './managed-process.js';
-import { type AgentKind, Member } from './member.js';
+import { Member } from './member.js';
 import { memberConfiguration } from './member-configuration.js';
 import { httpCall, httpGet, type RestReply } from './rest.js';
 import { EtcdServer, HaproxyServer } from './servers.js';
@@ -188,18 +189,13 @@ export class TestCluster {
   /** The same with the patronictl of the implementation that is asked for. */
   patronictlOf(kind: AgentKind, ...args: string[]): Promise<CommandResult> {
     const config = this.members[0]?.configFile ?? '';
-    const [command, first] = kind === 'python' ? ['/usr/bin/patronictl', []] : [process.execPath, [join(checkout, 'bin/patronictl')]];
-    const run = asUnprivileged({ ...process.env, LC_ALL: 'C.UTF-8' });
+    const { command, args: first, env } = program(kind, 'patronictl', checkout);
+    const run = asUnprivileged({ ...process.env, LC_ALL: 'C.UTF-8', ...env });
     return new Promise((resolve) => {
-      execFile(
-        command as string,
-        [...(first as string[]), '-c', config, ...args],
-        { ...run, cwd: this.folder, timeout: 60_000 },
-        (error, stdout, stderr) => {
-          const code = error === null ? 0 : typeof error.code === 'number' ? error.code : 1;
-          resolve({ code, stdout, stderr });
-        },
-      );
+      execFile(command, [...first, '-c', config, ...args], { ...run, cwd: this.folder, timeout: 60_000 }, (error, stdout, stderr) => {
+        const code = error === null ? 0 : typeof error.code === 'number' ? error.code : 1;
+        resolve({ code, stdout, stderr });
+      });
     });
   }
 
