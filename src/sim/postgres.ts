@@ -20,7 +20,9 @@ import type {
   Upstream,
 } from '../ports/postgres.js';
 import type { Scheduler } from './scheduler.js';
-import { lsnAt, type SimServer } from './server.js';
+import type { SimServer } from './server.js';
+import { syncStatesOf } from './synchronous.js';
+import { lsnAt } from './wal.js';
 
 export interface SimPostgresOptions {
   readonly server: SimServer;
@@ -111,8 +113,8 @@ export class SimPostgres implements Postgres {
         isSynced: false,
       })),
       synchronousCommit: 'on',
-      synchronousStandbyNames: '',
-      standbys: [],
+      synchronousStandbyNames: server.commits.setting,
+      standbys: streamingStandbys(server),
       postmasterStartTime: '2031-01-01 00:00:00.000000+00:00',
       serverVersion: 150_004,
       replayTimestamp: undefined,
@@ -372,7 +374,9 @@ export class SimPostgres implements Postgres {
     this.o.server.slots.set(name, lsn);
   }
 
-  async setSynchronousStandbyNames(): Promise<void> {}
+  async setSynchronousStandbyNames(value: string | undefined): Promise<void> {
+    this.o.server.setSynchronousNames(value ?? '');
+  }
 
   async cancel(): Promise<void> {
     this.isCancelled = true;
@@ -399,4 +403,16 @@ export class SimPostgres implements Postgres {
   private emit(event: PostgresEvent): void {
     for (const listener of [...this.listeners]) listener(event);
   }
+}
+
+function streamingStandbys(server: SimServer): ServerStatus['standbys'] {
+  const { standbys } = server;
+  const states = syncStatesOf(
+    server.commits.inForce,
+    standbys.map(({ name }) => name),
+  );
+  return standbys.map(({ name, records }, index) => {
+    const lsn = records === 0 ? undefined : lsnAt(records);
+    return { applicationName: name, syncState: states[index] ?? 'async', writeLsn: lsn, flushLsn: lsn, replayLsn: lsn };
+  });
 }

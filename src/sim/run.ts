@@ -1,10 +1,12 @@
 import { stringifyJson } from '../base/json.js';
+import { AcknowledgedCommits } from './checkers/acknowledged.js';
 import { DecisionWatch } from './checkers/decisions.js';
 import { HandOverWatch } from './checkers/handed-over.js';
 import { whatIsWrongWithHistory } from './checkers/history-key.js';
 import { checkLockChanges } from './checkers/lock-changes.js';
 import { checkOnePrimary } from './checkers/one-primary.js';
 import { checkOwnLease } from './checkers/own-lease.js';
+import { checkQuorumOverlap } from './checkers/quorum-overlap.js';
 import { whatIsWrong } from './checkers/recovery.js';
 import { whoHasDiverged } from './checkers/wal-prefix.js';
 import { drawPlan } from './draw-plan.js';
@@ -57,6 +59,7 @@ export class Run {
   readonly world: World;
   private readonly decisions: DecisionWatch;
   private handOver: HandOverWatch | undefined;
+  private readonly acknowledged: AcknowledgedCommits;
   private events = 0;
   private faultsBegan = 0;
 
@@ -64,16 +67,25 @@ export class Run {
     this.world = world;
     this.decisions = new DecisionWatch(world);
     checkLockChanges(world);
+    const acknowledged = new AcknowledgedCommits(world);
+    this.acknowledged = acknowledged;
     const check = (): void => {
       checkOnePrimary(world);
       checkOwnLease(world);
     };
-    for (const member of world.members) member.server.onChange = check;
+    const changed = (): void => {
+      check();
+      acknowledged.check();
+      checkQuorumOverlap(world);
+    };
+    for (const member of world.members) member.server.onChange = changed;
+    world.store.watch(({ path }) => {
+      if (path === `${CLUSTER}sync` || path === `${CLUSTER}leader`) changed();
+    });
     let id = 0;
     // A client beside every server writes to it whenever it takes writes, also on the wrong side of a partition.
     const write = (): void => {
       for (const member of world.members) if (member.server.isWritable) member.server.commit(++id);
-      this.handOver?.note();
       check();
       world.scheduler.after(world.timings.ttlMs * WRITE_TTLS, write);
     };
@@ -181,6 +193,8 @@ export class Run {
     if (this.isBroken) return;
     await this.pass(STEADY_LOOPS * world.timings.loopWaitMs + 4000);
     if (this.isBroken) return;
+    const leader = world.holder === undefined ? undefined : world.server(world.holder);
+    if (leader !== undefined) this.acknowledged.compare(leader);
     const wrong = whatIsWrong(world) ?? whoHasDiverged(world) ?? whatIsWrongWithHistory(world);
     if (wrong !== undefined) world.fail(`not whole any more: ${wrong}`);
   }

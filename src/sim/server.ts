@@ -1,14 +1,9 @@
 import type { Lsn } from '../base/lsn.js';
 import type { HistoryLine } from '../cluster/history.js';
+import { type Acknowledged, Commits } from './commits.js';
 import type { SeededRandom } from './prng.js';
 import type { Scheduler } from './scheduler.js';
-
-/** One record of WAL. Records are immutable and compared by identity: equal prefixes are the same history. */
-export interface WalRecord {
-  readonly id: number;
-  readonly timeline: number;
-  readonly kind: 'commit' | 'shutdown-checkpoint' | 'end-of-recovery';
-}
+import { forkOf, lsnAt, type WalRecord } from './wal.js';
 
 export type ControlState =
   | 'in production'
@@ -17,10 +12,6 @@ export type ControlState =
   | 'in archive recovery'
   | 'in crash recovery'
   | 'shutting down';
-
-/** WAL bytes a record takes, and where WAL begins. */
-const RECORD_BYTES = 100n;
-const FIRST_BYTE = 50_000_000n;
 
 /** Looks of a postmaster that shuts down at its walsenders, until it gives them up. */
 const MOST_DRAINING = 100;
@@ -31,6 +22,8 @@ const SLICE_MS = 200;
 export interface ServerNetwork {
   canConnect(from: string, to: string): boolean;
   server(name: string): SimServer | undefined;
+  /** A client was told that its commit is safe. */
+  acknowledged(server: SimServer, commit: Acknowledged): void;
 }
 
 /**
@@ -57,6 +50,9 @@ export class SimServer {
   checkpointTimeline = 1;
   upstream: string | undefined;
   readonly slots = new Map<string, Lsn>();
+  /** `synchronous_standby_names` in the configuration files; in force after a reload. */
+  synchronousNames = '';
+  readonly commits: Commits;
   /** Called when the process ended without being asked to by the current agent. */
   onExit: () => void = () => undefined;
   private readonly scheduler: Scheduler;
@@ -79,6 +75,7 @@ export class SimServer {
     this.scheduler = scheduler;
     this.random = random;
     this.network = network;
+    this.commits = new Commits((commit) => network.acknowledged(this, commit));
   }
 
   get isEmpty(): boolean {
@@ -113,6 +110,7 @@ export class SimServer {
     this.isStarting = true;
     this.isStopping = false;
     this.isInRecovery = this.hasStandbySignal;
+    this.commits.configure(this.synchronousNames);
     await this.takeTime(wasClean ? 50 : 200, wasClean ? 400 : 3000);
     if (this.run !== run || !this.isRunning) return false;
     this.isStarting = false;
@@ -128,6 +126,7 @@ export class SimServer {
     if (!this.isWritable) return undefined;
     const record: WalRecord = { id, timeline: this.timeline, kind: 'commit' };
     this.wal.push(record);
+    this.commits.add(record, this.wal.length - 1);
     this.tellFollowers();
     return record;
   }
@@ -137,6 +136,7 @@ export class SimServer {
     if (!this.isRunning) return;
     const run = this.run;
     this.isStopping = true;
+    this.commits.reset();
     while (this.isFrozen && this.run === run) await this.scheduler.sleep(200);
     await this.takeTime(20, 300);
     if (this.run !== run) return;
@@ -174,8 +174,8 @@ export class SimServer {
     this.isStarting = false;
     this.isStopping = false;
     this.isPullPlanned = false;
-    this.followed?.followers.delete(this);
-    this.followed = undefined;
+    this.commits.reset();
+    this.unfollow();
     this.tellFollowers();
     this.onChange();
     this.onExit();
@@ -193,8 +193,8 @@ export class SimServer {
     this.isInRecovery = false;
     this.hasStandbySignal = false;
     this.control = 'in production';
-    this.followed?.followers.delete(this);
-    this.followed = undefined;
+    this.commits.reset();
+    this.unfollow();
     this.tellFollowers();
     this.onChange();
     return true;
@@ -254,10 +254,7 @@ export class SimServer {
   rewindTo(source: SimServer): void {
     // It trusts the source's control file: with an old timeline there it finds nothing to do, as for equal timelines.
     if (source.checkpointTimeline === this.timeline) return;
-    const [mine, theirs] = [segmentsOf(this), segmentsOf(source)];
-    let common = -1;
-    while (isSameSegment(mine[common + 1], theirs[common + 1])) common++;
-    const fork = Math.min(mine[common + 1]?.begin ?? this.wal.length, theirs[common + 1]?.begin ?? source.wal.length);
+    const fork = forkOf(this, source);
     const kept = this.wal.slice(0, fork);
     this.copyFrom(source);
     this.wal = [...kept, ...source.wal.slice(fork)];
@@ -301,16 +298,16 @@ export class SimServer {
     if (!this.isRunning || this.isStarting || !this.isInRecovery) return;
     const source = this.source();
     if (source === undefined || !this.canPullFrom(source)) {
-      this.followed?.followers.delete(this);
-      this.followed = undefined;
+      this.unfollow();
       this.pullLater(this.random.between(200, 1500));
       return;
     }
     if (this.followed !== source) {
-      this.followed?.followers.delete(this);
+      this.unfollow();
       this.followed = source;
       source.followers.add(this);
     }
+    if (source.commits.isSynchronous) this.report(source);
     if (source.wal.length === this.wal.length && source.timeline === this.timeline) return;
     for (let index = this.wal.length; index < source.wal.length; index++) {
       const record = source.wal[index];
@@ -319,6 +316,43 @@ export class SimServer {
     this.timeline = source.timeline;
     this.history = source.history;
     this.tellFollowers();
+  }
+
+  private unfollow(): void {
+    this.followed?.followers.delete(this);
+    this.followed?.commits.disconnected(this.name);
+    this.followed = undefined;
+  }
+
+  /** Tells the source how much is on disk here, once what is being taken has been flushed. */
+  private report(source: SimServer): void {
+    const { run } = this;
+    const sourceRun = source.run;
+    this.scheduler.after(this.random.between(1, 30), () => {
+      const isConnected = this.run === run && source.run === sourceRun && this.followed === source && this.canPullFrom(source);
+      if (isConnected && this.network.canConnect(source.name, this.name)) source.commits.reported(this.name, this.wal.length);
+    });
+  }
+
+  /** Those who stream from here, as pg_stat_replication shows them. */
+  get standbys(): readonly { readonly name: string; readonly records: number }[] {
+    return [...this.followers].map(({ name, wal }) => ({
+      name,
+      records: this.commits.isSynchronous ? (this.commits.flushedBy(name) ?? 0) : wal.length,
+    }));
+  }
+
+  /** Changes the files; a running server reads them a moment later. */
+  setSynchronousNames(value: string): void {
+    this.synchronousNames = value;
+    const { run } = this;
+    if (!this.isRunning) return;
+    this.scheduler.after(this.random.between(5, 60), () => {
+      if (this.run !== run || this.commits.setting === this.synchronousNames) return;
+      this.commits.configure(this.synchronousNames);
+      this.tellFollowers();
+      this.onChange();
+    });
   }
 
   private pullLater(ms: number): void {
@@ -336,29 +370,4 @@ export class SimServer {
   private tellFollowers(): void {
     for (const follower of this.followers) follower.pullLater(this.random.between(5, 150));
   }
-}
-
-/** Position after so many records. */
-export function lsnAt(records: number): Lsn {
-  return (FIRST_BYTE + BigInt(records) * RECORD_BYTES) as Lsn;
-}
-
-interface Segment {
-  readonly timeline: number;
-  /** Number of records before it. */
-  readonly begin: number;
-}
-
-function segmentsOf(server: SimServer): readonly Segment[] {
-  const segments: Segment[] = [];
-  let begin = 0;
-  for (const line of server.history) {
-    segments.push({ timeline: line.timeline, begin });
-    begin = Number((line.lsn - FIRST_BYTE) / RECORD_BYTES);
-  }
-  return [...segments, { timeline: server.timeline, begin }];
-}
-
-function isSameSegment(a: Segment | undefined, b: Segment | undefined): boolean {
-  return a !== undefined && b !== undefined && a.timeline === b.timeline && a.begin === b.begin;
 }

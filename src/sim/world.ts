@@ -2,6 +2,7 @@ import { parseJsonObject, stringifyJson } from '../base/json.js';
 import type { Timings } from '../cluster/dynamic-config.js';
 import { MemoryNetwork } from '../dcs/memory/network.js';
 import { MemoryStore } from '../dcs/memory/store.js';
+import type { Acknowledged } from './commits.js';
 import { CLUSTER, type SimEnvironment, timingsOf } from './environment.js';
 import { Life } from './life.js';
 import { SimMember } from './member.js';
@@ -43,6 +44,8 @@ export class World implements SimEnvironment {
   readonly rules = new Map<string, number>();
   /** Called for every decision, with the member and the rule. */
   readonly decided: ((member: string, rule: string) => void)[] = [];
+  /** Called for every commit that a client was told of. */
+  readonly toldOf: ((server: SimServer, commit: Acknowledged) => void)[] = [];
   violation: Violation | undefined;
   /** Part of all requests between members that get lost, 0 to 1. */
   lossRate = 0;
@@ -98,6 +101,10 @@ export class World implements SimEnvironment {
 
   canConnect(from: string, to: string): boolean {
     return !this.cuts.has(`${from}>${to}`);
+  }
+
+  acknowledged(server: SimServer, commit: Acknowledged): void {
+    for (const listener of this.toldOf) listener(server, commit);
   }
 
   get hasCuts(): boolean {

@@ -1,4 +1,5 @@
-import type { SimServer, WalRecord } from '../server.js';
+import type { Acknowledged } from '../commits.js';
+import type { SimServer } from '../server.js';
 import type { World } from '../world.js';
 
 /**
@@ -8,25 +9,21 @@ import type { World } from '../world.js';
 export class HandOverWatch {
   private readonly world: World;
   private readonly former: SimServer;
-  private readonly acknowledged: (WalRecord | undefined)[] = [];
+  private readonly commits: Acknowledged[] = [];
 
   constructor(world: World, former: SimServer) {
     this.world = world;
     this.former = former;
-  }
-
-  /** Called at every write: a commit is acknowledged the moment it is made. */
-  note(): void {
-    if (!this.former.isWritable || this.world.holder !== this.former.name) return;
-    for (let index = this.acknowledged.length; index < this.former.wal.length; index++) this.acknowledged.push(this.former.wal[index]);
+    world.toldOf.push((server, commit) => {
+      if (server === former && world.holder === former.name) this.commits.push(commit);
+    });
   }
 
   whatIsLost(): string | undefined {
     const leader = this.world.holder === undefined ? undefined : this.world.server(this.world.holder);
     if (leader === undefined) return undefined;
-    const lost = this.acknowledged.findIndex((record, index) => record !== leader.wal[index]);
-    if (lost < 0) return undefined;
-    const count = this.acknowledged.length - lost;
-    return `${count} writes that ${this.former.name} acknowledged before the switchover are not at ${leader.name}`;
+    const lost = this.commits.filter(({ record, index }) => record !== leader.wal[index]);
+    if (lost.length === 0) return undefined;
+    return `${lost.length} writes that ${this.former.name} acknowledged before the switchover are not at ${leader.name}`;
   }
 }
