@@ -13,10 +13,10 @@ import { judgeTakeover, limitationOf, takeoverPeers } from '../ha/election.js';
 import { isFencing } from '../ha/job.js';
 import { type Facts, fencingMargin, isPrimary, type KnownObservation, type Observation } from '../ha/observation.js';
 import { armed } from '../ha/rewind.js';
-import { cloneSources, memberUpstream, remoteMember, upstreamOf } from '../ha/upstream.js';
+import { cloneSource, remoteMember, upstreamOf } from '../ha/upstream.js';
 import type { AgentControl } from '../ports/agent-control.js';
 import { type DcsEvent, DcsUnavailable } from '../ports/dcs.js';
-import type { PostgresObservation, Upstream } from '../ports/postgres.js';
+import type { PostgresObservation } from '../ports/postgres.js';
 import { AgentController } from './control.js';
 import type { AgentPorts } from './environment.js';
 import { askPeers, type Effect, type ExecutorParts, execute, observeTimeout } from './executor.js';
@@ -99,6 +99,8 @@ export class Agent {
       ...ports,
       body: (job, control) => runJob(job, this.services, control),
       onEnd: () => {
+        // A copy or a rewind brings the cached configuration of the server that it came from, perhaps of another cluster.
+        this.savedConfig = undefined;
         this.controller.invalidate();
         this.wake();
       },
@@ -566,7 +568,7 @@ export class Agent {
       },
       freshCloneSource: async (fromLeader) => {
         const o = (await this.tryLoad()) ? this.knownObservation() : undefined;
-        return o === undefined ? undefined : cloneSource(o, fromLeader);
+        return o === undefined ? undefined : cloneSource(o, fromLeader)?.source;
       },
       awaitOtherLeader: (timeoutMs) => this.awaitOtherLeader(timeoutMs),
       resetFirstCheckpoint: () => {
@@ -632,11 +634,4 @@ export class Agent {
 function roleClassOf(role: string): string {
   if (role === 'promoted') return 'primary';
   return role === 'demoted' ? 'replica' : role;
-}
-
-function cloneSource(o: KnownObservation, fromLeader: boolean): Upstream | undefined {
-  const { leader } = o.cluster.view;
-  if (leader === undefined || leader.name === o.me) return undefined;
-  const replicas = fromLeader ? [] : cloneSources(o.cluster.view, o.me);
-  return memberUpstream(o, replicas[Math.floor(o.now) % Math.max(replicas.length, 1)] ?? leader.member);
 }

@@ -94,8 +94,9 @@ export class Publisher {
     if (!status.value.isInRecovery) this.state.timeline = status.value.primaryTimeline;
     else if (status.value.receivedTimeline !== undefined) this.state.timeline = status.value.receivedTimeline;
     else {
-      const leaders = this.state.view?.leader?.member.data['timeline'];
-      if (this.state.timeline === undefined || this.state.timeline !== leaders)
+      const leader = this.state.view?.leader;
+      // A standby leader that follows an archive has nobody here to compare with.
+      if (this.state.timeline === undefined || leader?.name === o.me || this.state.timeline !== leader?.member.data['timeline'])
         this.state.timeline = (await this.ports.postgres.replicaTimeline()) ?? this.state.timeline;
     }
     if (status.value.isInRecovery && this.state.timeline !== undefined) {

@@ -1,21 +1,12 @@
 import { type Milliseconds, seconds } from '../base/duration.js';
-import { isPlainObject, isTruthy, parseBool, parseInteger, pythonText } from '../base/python-values.js';
+import { isPlainObject, parseBool, parseInteger, pythonText } from '../base/python-values.js';
+import { parseStandbyCluster, type StandbyCluster, standbyClusterProblems } from './standby-cluster.js';
 
 /** The three numbers that every member must agree on, in milliseconds. `loopWait + 2 * retryTimeout <= ttl` always holds. */
 export interface Timings {
   readonly ttlMs: Milliseconds;
   readonly loopWaitMs: Milliseconds;
   readonly retryTimeoutMs: Milliseconds;
-}
-
-export interface StandbyCluster {
-  readonly host: string | undefined;
-  readonly port: string | undefined;
-  readonly primarySlotName: string | undefined;
-  readonly restoreCommand: string | undefined;
-  readonly archiveCleanupCommand: string | undefined;
-  readonly recoveryMinApplyDelay: string | undefined;
-  readonly createReplicaMethods: readonly string[];
 }
 
 /** The settings of `/config` on which decisions rest, parsed; invalid values take their defaults (ha.md §1.4). */
@@ -140,7 +131,7 @@ export function parseGlobalConfig(
     ignoreSlots: Array.isArray(data['ignore_slots']) ? data['ignore_slots'].filter(isPlainObject) : [],
     useSlots: postgresql['use_slots'] === undefined ? true : bool(postgresql['use_slots']),
   };
-  return { config, warnings: clamped.warnings };
+  return { config, warnings: [...clamped.warnings, ...standbyClusterProblems(data['standby_cluster'])] };
 }
 
 function timeoutSetting(data: Readonly<Record<string, unknown>>, name: string, legacy: string): unknown {
@@ -164,20 +155,4 @@ function parseSynchronousMode(value: unknown): 'off' | 'on' | 'quorum' {
 function firstObject(...values: readonly unknown[]): Readonly<Record<string, unknown>> {
   for (const value of values) if (isPlainObject(value) && Object.keys(value).length > 0) return value;
   return {};
-}
-
-function parseStandbyCluster(value: unknown): StandbyCluster | undefined {
-  if (!isPlainObject(value)) return undefined;
-  if (!isTruthy(value['host']) && !isTruthy(value['port']) && !isTruthy(value['restore_command'])) return undefined;
-  const text = (name: string): string | undefined => (isTruthy(value[name]) ? pythonText(value[name]) : undefined);
-  const methods = value['create_replica_methods'];
-  return {
-    host: text('host'),
-    port: text('port'),
-    primarySlotName: text('primary_slot_name'),
-    restoreCommand: text('restore_command'),
-    archiveCleanupCommand: text('archive_cleanup_command'),
-    recoveryMinApplyDelay: text('recovery_min_apply_delay'),
-    createReplicaMethods: Array.isArray(methods) ? methods.map(pythonText) : [],
-  };
 }

@@ -29,6 +29,13 @@ export interface SchemaRow {
 
 const ANY_INTEGER = integer(-Number.MAX_SAFE_INTEGER);
 const PORT = integer(-Number.MAX_SAFE_INTEGER, 65_535);
+const PORT_LIST = /^\s*\d{1,5}\s*(,\s*\d{1,5}\s*)+$/;
+/** As libpq has it: one port for all hosts, or a list with one for each. */
+const remotePort: SettingType = {
+  allowed: 'is neither an integer up to 65535 nor a list of them',
+  accepts: (value) => PORT.accepts(value) || PORT_LIST.test(String(value)),
+  strict: (value) => (PORT_LIST.test(String(value)) ? undefined : PORT.strict(value)),
+};
 const LEVELS = ['DEBUG', 'INFO', 'WARN', 'WARNING', 'ERROR', 'FATAL', 'CRITICAL'];
 const level: SettingType = {
   allowed: `is none of ${LEVELS.join(', ')}`,
@@ -162,7 +169,7 @@ export const SCHEMA: readonly SchemaRow[] = [
   ...rows(DCS, 'synchronous_mode_strict? check_timeline? failsafe_mode? pause?', bool),
   ...rows(DCS, 'synchronous_node_count?', numeric(1, Number.MAX_SAFE_INTEGER, low)),
   ...rows(`${DCS}.standby_cluster`, 'host?', text),
-  ...rows(`${DCS}.standby_cluster`, 'port?', PORT),
+  ...rows(`${DCS}.standby_cluster`, 'port?', remotePort),
   ...rows(`${DCS}.standby_cluster`, 'restore_command? primary_slot_name? archive_cleanup_command? recovery_min_apply_delay?', text),
   ...rows(`${DCS}.standby_cluster`, 'create_replica_methods?', list(text)),
   ...rows(DCS, 'slots? permanent_slots? permanent_replication_slots?', map),

@@ -1,3 +1,4 @@
+import type { Milliseconds } from '../base/duration.js';
 import { isValidSystemId } from '../cluster/view.js';
 import type { Action, Decision } from './decision.js';
 import type { JobEnd } from './job.js';
@@ -93,7 +94,7 @@ function repairs(o: KnownObservation, memory: Memory): Decision | undefined {
 
 /** Takes what happened since the last cycle into the memory. */
 function absorb(memory: Memory, o: Observation, known: KnownObservation | undefined): Memory {
-  let next = o.endedJobs.reduce(afterJob, memory);
+  let next = o.endedJobs.reduce((sofar, end) => afterJob(sofar, end, o.now), memory);
   if (o.endedJobs.some((end) => end.kind === 'demote')) next = { ...next, rewind: armed(next, o) };
   if (o.config.isPaused) next = { ...next, wasPaused: true, startTimeoutMs: undefined };
   else if (next.wasPaused) next = { ...next, wasPaused: false, rewind: INITIAL_MEMORY.rewind };
@@ -115,12 +116,14 @@ const AFTER_BOOTSTRAP = { started: 'initialised', 'standby-started': 'post-boots
 /** A data directory that was removed after a failed rewind is cloned anew, without any history to compare. */
 const REWIND_AFTER = { done: 'success', failed: 'failed', removed: 'initial' } as const;
 
-function afterJob(memory: Memory, end: JobEnd): Memory {
+function afterJob(memory: Memory, end: JobEnd, now: Milliseconds): Memory {
   switch (end.kind) {
     case 'promote':
       return { ...memory, isPrePromoteFailed: end.outcome === 'pre-promote-failed' };
     case 'rewind':
-      return end.outcome === 'not-now' ? memory : { ...memory, rewind: REWIND_AFTER[end.outcome] };
+      return end.outcome === 'not-now'
+        ? { ...memory, rewindPutOffAt: now }
+        : { ...memory, rewind: REWIND_AFTER[end.outcome], rewindPutOffAt: undefined };
     case 'bootstrap':
       return { ...memory, bootstrap: AFTER_BOOTSTRAP[end.outcome] };
     case 'post-bootstrap':

@@ -3,9 +3,10 @@ import type { Upstream } from '../ports/postgres.js';
 
 /**
  * How a primary is taken down (ha.md §11). `graceful`: somebody takes over; `immediate`: the key is released after the
- * stop; `immediate-nolock`: the key is not ours any more; `offline`: the store can't be reached.
+ * stop; `immediate-nolock`: the key is not ours any more; `offline`: the store can't be reached; `demote-cluster`: the
+ * cluster became a standby cluster, the key is kept.
  */
-export type DemoteMode = 'graceful' | 'immediate' | 'immediate-nolock' | 'offline';
+export type DemoteMode = 'graceful' | 'immediate' | 'immediate-nolock' | 'offline' | 'demote-cluster';
 
 /** Long work on the server. One at a time; the cycle goes on, and keeps the lock, while it runs (ha.md §22). */
 export type Job =
@@ -42,6 +43,7 @@ export type JobEnd =
 export function jobName(job: Job): string {
   switch (job.kind) {
     case 'demote':
+      if (job.mode === 'demote-cluster') return 'demoting to a standby cluster';
       return job.request === undefined ? `demoting self (${job.mode})` : `${job.request}: demote`;
     case 'start-primary':
       return 'starting primary after failure';
@@ -67,7 +69,10 @@ export function jobName(job: Job): string {
   }
 }
 
-/** Jobs that bring a primary down for safety: nothing may interrupt them, not even the loss of the lock. */
+/**
+ * Jobs that bring a primary down for safety: nothing may interrupt them, not even the loss of the lock. The two demotions
+ * under the lock take their time; when the lock is lost they are overtaken by one that does not.
+ */
 export function isFencing(job: Job): boolean {
-  return job.kind === 'demote' && job.mode !== 'graceful';
+  return job.kind === 'demote' && job.mode !== 'graceful' && job.mode !== 'demote-cluster';
 }

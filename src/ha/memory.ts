@@ -25,6 +25,8 @@ export interface Memory {
   readonly releasedKeyAt: Milliseconds | undefined;
   readonly isPrePromoteFailed: boolean;
   readonly rewind: RewindState;
+  /** When a rewind was put off because its source could not be used. */
+  readonly rewindPutOffAt: Milliseconds | undefined;
   /** This member initialises the cluster. */
   readonly bootstrap: 'none' | 'initialising' | 'initialised' | 'post-bootstrap-done' | 'failed';
   /** When the switchover or restart that is waited for was last announced in the log. */
@@ -46,6 +48,7 @@ export const INITIAL_MEMORY: Memory = {
   releasedKeyAt: undefined,
   isPrePromoteFailed: false,
   rewind: 'initial',
+  rewindPutOffAt: undefined,
   bootstrap: 'none',
   announcedSchedule: undefined,
   yieldUntil: undefined,

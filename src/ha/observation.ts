@@ -35,7 +35,8 @@ export interface Facts {
   readonly checkpointRecordEnd?: Lsn | 'unknown';
   readonly recovery?: { readonly change: boolean; readonly restart: boolean };
   readonly replicaTimeline?: number | 'unknown';
-  /** History file of the timeline after the leader's (standby cluster). */
+  /** There is a history file of the timeline after the leader's (standby cluster). */
+  readonly hasNextTimeline?: boolean;
   readonly isInitializeWritten?: boolean;
   /** The view was read again after our own change. */
   readonly isReloaded?: boolean;

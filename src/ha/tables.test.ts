@@ -7,6 +7,7 @@ import { holderCases, requestCases } from '../../test/decisions/holder.js';
 import { bootstrapCases, dataDirectoryCases, identityCases } from '../../test/decisions/joining.js';
 import { raceCases } from '../../test/decisions/race.js';
 import { busyCases, dcsUnreachableCases, recoveringCases, startingCases, stoppedCases } from '../../test/decisions/server.js';
+import { standbyClusterCases } from '../../test/decisions/standby-cluster.js';
 import { play } from '../../test/support/play.js';
 import { SITUATIONS } from './decide.js';
 import { followTable } from './rules/follow.js';
@@ -26,6 +27,7 @@ const CASES: readonly DecisionCase[] = [
   ...dcsUnreachableCases,
   ...followCases,
   ...divergenceCases,
+  ...standbyClusterCases,
 ];
 
 const IDS = allTables().flatMap(({ rows }) => rows.map(({ id }) => id));

@@ -1,5 +1,6 @@
 import { connUrlOf, isRunning, type Member, traitsOfMember } from '../cluster/member.js';
 import { slotNameOf } from '../cluster/slot-name.js';
+import { remoteConnUrl } from '../cluster/standby-cluster.js';
 import { type ClusterView, memberNamed } from '../cluster/view.js';
 import type { Upstream } from '../ports/postgres.js';
 import { hasLock, type KnownObservation } from './observation.js';
@@ -38,12 +39,10 @@ export function memberUpstream(o: KnownObservation, member: Member): Upstream {
 export function remoteMember(o: KnownObservation): Upstream | undefined {
   const standby = o.config.standbyCluster;
   if (standby === undefined) return undefined;
-  const port = standby.port ?? '5432';
-  const hosts = standby.host?.split(',').map((host) => (host.includes(':') ? host : `${host.trim()}:${port}`));
   return {
     name: 'remote_member',
     kind: 'remote',
-    connUrl: hosts === undefined ? undefined : `postgres://${hosts.join(',')}`,
+    connUrl: remoteConnUrl(standby),
     slotName: standby.primarySlotName === undefined ? null : slotNameOf(standby.primarySlotName),
     createReplicaMethods: standby.createReplicaMethods,
     ...(standby.restoreCommand === undefined ? {} : { restoreCommand: standby.restoreCommand }),
@@ -52,8 +51,29 @@ export function remoteMember(o: KnownObservation): Upstream | undefined {
   };
 }
 
-/** Members to clone from: running, tagged `clonefrom`, neither me nor the leader; else the leader (ha.md §13.3). */
-export function cloneSources(view: ClusterView, me: string): readonly Member[] {
+/**
+ * From whom a new copy is made: one of the suitable replicas by a turn of the clock, else the leader (ha.md §13.3). In a
+ * standby cluster the methods are those of its section.
+ * @returns undefined while nobody else leads, or the member does not say where its server is.
+ */
+export function cloneSource(
+  o: KnownObservation,
+  fromLeader = false,
+): { readonly source: Upstream; readonly description: string } | undefined {
+  const { view } = o.cluster;
+  if (view.leader === undefined || view.leader.name === o.me) return undefined;
+  const replicas = fromLeader ? [] : cloneSources(view, o.me);
+  const replica = replicas[Math.floor(o.now) % Math.max(replicas.length, 1)];
+  const member = replica ?? view.leader.member;
+  const upstream = memberUpstream(o, member);
+  if (upstream.connUrl === undefined) return undefined;
+  const methods = o.config.standbyCluster?.createReplicaMethods;
+  const source = methods === undefined ? upstream : { ...upstream, kind: 'remote' as const, createReplicaMethods: methods };
+  return { source, description: replica === undefined ? `from leader '${member.name}'` : `from replica '${member.name}'` };
+}
+
+/** Members to clone from: running, tagged `clonefrom`, neither me nor the leader. */
+function cloneSources(view: ClusterView, me: string): readonly Member[] {
   return view.members.filter(
     (member) =>
       member.name !== me &&

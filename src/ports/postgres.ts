@@ -171,6 +171,8 @@ export interface FollowOptions {
   readonly how: 'reload' | 'restart';
   readonly timeoutMs?: Milliseconds | undefined;
   readonly interlock?: StartInterlock;
+  /** No callback. */
+  readonly quiet?: boolean;
 }
 
 /** Local position for the comparison with a leader's history (postgres.md §22.4). */
@@ -269,6 +271,10 @@ export interface Postgres {
   rewind(leader: Upstream): Promise<RewindOutcome>;
   /** Recovery in single-user mode after an unclean shutdown. */
   singleUserRecovery(): Promise<boolean>;
+  /** `archive_mode` is on and there is an `archive_command`. */
+  isArchiving(): Promise<boolean>;
+  /** Archives the WAL file with the shutdown checkpoint of the stopped server; false when that failed. */
+  archiveShutdownCheckpoint(): Promise<boolean>;
   canSkipSingleUserRecovery(): Promise<boolean>;
 
   createPhysicalSlot(name: string): Promise<void>;

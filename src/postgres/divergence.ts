@@ -15,7 +15,7 @@ import type { ServerProcess } from './process/server-process.js';
 import { toolPath } from './process/tools.js';
 import { ConnectionProblem, QueryFailed } from './query/errors.js';
 import type { Heartbeat } from './query/heartbeat.js';
-import { archiveReadyWal } from './rewind/archive-ready.js';
+import { archiveReadyWal, archiveSegment } from './rewind/archive-ready.js';
 import { hasRewindableBlocks, isRewindInstalled } from './rewind/can-rewind.js';
 import { checkRewindSource, leaderTimelines, type RewindSource } from './rewind/leader.js';
 import { localPosition } from './rewind/local-position.js';
@@ -70,7 +70,7 @@ export class Divergence {
     const source = this.source(leader);
     return source === undefined
       ? { kind: 'unreachable', error: `${leader.name} has no connection URL` }
-      : leaderTimelines(source, this.parts.clock);
+      : leaderTimelines({ ...source, systemId: await this.parts.control.systemId() }, this.parts.clock);
   }
 
   async checkpointRecordEnd(timeline: number, lsn: Lsn): Promise<Lsn | undefined> {
@@ -128,6 +128,18 @@ export class Divergence {
       },
       { runner, log, table: this.parts.table, removeRecoveryConfiguration: () => configuration.removeRecovery() },
     );
+  }
+
+  async isArchiving(): Promise<boolean> {
+    return (await this.archiveCommand()) !== undefined;
+  }
+
+  async archiveShutdownCheckpoint(): Promise<boolean> {
+    const { control, runner, log, majorVersion } = this.parts;
+    const name = (await control.read())?.checkpointRedoWalFile;
+    const command = await this.archiveCommand();
+    if (name === undefined || command === undefined) return false;
+    return archiveSegment(walDirectory(this.parts.settings().dataDir, await majorVersion()), name, command, { runner, log });
   }
 
   private async hasUsableBlocks(): Promise<boolean> {

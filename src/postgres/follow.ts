@@ -22,8 +22,8 @@ export async function follow(upstream: Upstream | undefined, options: FollowOpti
   const { state, lifecycle, server, configuration } = parts;
   if ((await parts.majorVersion()) === 0) return 'pending';
   await configuration.writeRecovery(upstream);
-  const isRoleChange = parts.isTakenOver() && changesRole(state.role, options.role);
-  const outcome = await apply(options, isRoleChange, (await server.find()) !== undefined, parts);
+  const isRoleChange = options.quiet !== true && parts.isTakenOver() && changesRole(state.role, options.role);
+  const outcome = await apply(options, isRoleChange || options.quiet === true, (await server.find()) !== undefined, parts);
   if (isRoleChange) {
     state.role = options.role;
     lifecycle.fire('on_role_change');

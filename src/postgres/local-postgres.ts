@@ -45,8 +45,7 @@ import { PsTable } from './process/ps-table.js';
 import { ServerProcess } from './process/server-process.js';
 import { toolPath } from './process/tools.js';
 import { Provision } from './provision.js';
-import { connect } from './query/connect.js';
-import { ConnectionProblem, QueryFailed } from './query/errors.js';
+import { runCheckpoint } from './query/checkpoint.js';
 import { Heartbeat } from './query/heartbeat.js';
 import { identifySystem } from './query/replication.js';
 import { canSkipSingleUserRecovery } from './rewind/single-user.js';
@@ -163,7 +162,7 @@ export class LocalPostgres implements Postgres {
       majorVersion,
       isTakenOver: () => this.callbacks.wasCalled,
       hasRestoreCommand: () => Boolean(this.settings.recoveryConf['restore_command']),
-      maySystemIdBeRead: () => !this.provision.isBootstrapping,
+      maySystemIdBeRead: () => !this.provision.isBootstrapping && this.state.state !== 'creating replica',
     });
     this.provision = new Provision({
       settings,
@@ -267,26 +266,8 @@ export class LocalPostgres implements Postgres {
   }
 
   async checkpoint(options: { readonly timeoutMs?: Milliseconds }): Promise<boolean> {
-    const { clock, log } = this.options;
-    try {
-      const session = await connect(this.configuration.localTarget(), {
-        clock,
-        connectTimeoutMs: options.timeoutMs,
-        queryTimeoutMs: 0,
-        startupOptions: '-c statement_timeout=0 -c search_path=pg_catalog',
-        applicationName: 'Patroni',
-      });
-      try {
-        await session.query((await this.majorVersion()) >= 190_000 ? 'CHECKPOINT (FLUSH_UNLOGGED)' : 'CHECKPOINT');
-        return true;
-      } finally {
-        session.close();
-      }
-    } catch (error) {
-      if (!(error instanceof ConnectionProblem || error instanceof QueryFailed)) throw error;
-      log.warning(`CHECKPOINT failed: ${error.message}`);
-      return false;
-    }
+    const majorVersion = await this.majorVersion();
+    return runCheckpoint({ target: this.configuration.localTarget(), majorVersion, connectTimeoutMs: options.timeoutMs }, this.options);
   }
 
   async resumeReplay(): Promise<void> {
@@ -416,6 +397,14 @@ export class LocalPostgres implements Postgres {
 
   singleUserRecovery(): Promise<boolean> {
     return this.divergence.singleUserRecovery();
+  }
+
+  isArchiving(): Promise<boolean> {
+    return this.divergence.isArchiving();
+  }
+
+  archiveShutdownCheckpoint(): Promise<boolean> {
+    return this.divergence.archiveShutdownCheckpoint();
   }
 
   async canSkipSingleUserRecovery(): Promise<boolean> {

@@ -3,6 +3,7 @@ import type { Timings } from '../cluster/dynamic-config.js';
 import type { MemoryNetwork } from '../dcs/memory/network.js';
 import type { MemoryStore } from '../dcs/memory/store.js';
 import type { Life } from './life.js';
+import type { SeededRandom } from './prng.js';
 import type { Sabotage } from './sabotage.js';
 import type { Scheduler } from './scheduler.js';
 import type { ServerNetwork } from './server.js';
@@ -20,6 +21,7 @@ export interface SimPeer {
 /** The part of the world in which a member lives. */
 export interface SimEnvironment extends ServerNetwork {
   readonly scheduler: Scheduler;
+  readonly random: SeededRandom;
   readonly store: MemoryStore;
   readonly storeNetwork: MemoryNetwork;
   readonly timings: Timings;
@@ -35,10 +37,15 @@ export interface SimEnvironment extends ServerNetwork {
   fail(what: string): void;
 }
 
-export function timingsOf(ttl: number, loopWait: number, retryTimeout: number): Timings {
+export function timingsOf(
+  ttl: number,
+  loopWait: number,
+  retryTimeout: number,
+): Timings & { readonly raw: Readonly<Record<string, unknown>> } {
   return {
     ttlMs: (ttl * 1000) as Timings['ttlMs'],
     loopWaitMs: (loopWait * 1000) as Timings['loopWaitMs'],
     retryTimeoutMs: (retryTimeout * 1000) as Timings['retryTimeoutMs'],
+    raw: { ttl, loop_wait: loopWait, retry_timeout: retryTimeout },
   };
 }

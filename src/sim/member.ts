@@ -10,7 +10,6 @@ import { LeaseLedger } from './lease-ledger.js';
 import { guardPort, Life } from './life.js';
 import { simPeers } from './peers.js';
 import { SimPostgres } from './postgres.js';
-import type { SeededRandom } from './prng.js';
 import { sabotaged } from './sabotage.js';
 import { SimServer } from './server.js';
 
@@ -31,17 +30,14 @@ export class SimMember {
   private savedConfig: Readonly<Record<string, unknown>> | undefined;
   private dcs: MemoryDcs | undefined;
   private readonly world: SimEnvironment;
-  private readonly random: SeededRandom;
   private readonly rate: number;
 
-  constructor(name: string, world: SimEnvironment, tags: Readonly<Record<string, unknown>>, random: SeededRandom) {
+  constructor(name: string, world: SimEnvironment, tags: Readonly<Record<string, unknown>>, rate: number) {
     this.name = name;
     this.world = world;
     this.tags = tags;
-    this.random = random;
-    // Clocks drift by at most one in a thousand, which is twice what time daemons correct.
-    this.rate = 1 + random.between(-0.001, 0.001);
-    this.server = new SimServer(name, world.scheduler, random, world);
+    this.rate = rate;
+    this.server = new SimServer(name, world.scheduler, world.random, world);
   }
 
   get isAgentAlive(): boolean {
@@ -85,11 +81,11 @@ export class SimMember {
     this.ledger = ledger;
     const ports: AgentPorts = {
       clock: life.clock,
-      random: this.random,
+      random: world.random,
       log: this.log(life),
       dcs: ledger.watch(guardPort(dcs, life)),
       postgres: guardPort(postgres, life),
-      peers: guardPort(simPeers(world, name, this.random), life),
+      peers: guardPort(simPeers(world, name), life),
       watchdog: noWatchdog,
       configuration: this.configuration(),
     };
@@ -104,7 +100,7 @@ export class SimMember {
     life.crash();
     world.trace(`${name} agent exited with ${code}`);
     // A supervisor brings a process back that ended by itself.
-    world.scheduler.after(this.random.between(1000, 5000), () => {
+    world.scheduler.after(world.random.between(1000, 5000), () => {
       if (!this.isDown && this.life === life) this.startAgent();
     });
   }

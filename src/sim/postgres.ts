@@ -362,6 +362,14 @@ export class SimPostgres implements Postgres {
     return this.o.server.hasBackupLabel;
   }
 
+  async isArchiving(): Promise<boolean> {
+    return false;
+  }
+
+  async archiveShutdownCheckpoint(): Promise<boolean> {
+    return false;
+  }
+
   async createPhysicalSlot(name: string): Promise<void> {
     this.o.server.slots.set(name, this.o.server.lsn);
   }

@@ -22,6 +22,7 @@ const FOUND: readonly (readonly [number, string])[] = [
 
 for (const [seed, what] of FOUND) {
   test(`seed ${seed}: ${what}`, async () => {
-    assert.equal((await runSeed(seed)).violation, undefined);
+    const { violation, trace } = await runSeed(seed);
+    assert.equal(violation, undefined, trace);
   });
 }

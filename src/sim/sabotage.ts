@@ -37,10 +37,6 @@ export const SABOTAGES: readonly Sabotage[] = [
   'agent-falls-silent',
 ];
 
-export function isSabotage(name: string): name is Sabotage {
-  return SABOTAGES.some((known) => known === name);
-}
-
 /** The ports of an agent with the planted defect in them. */
 export function sabotaged(ports: AgentPorts, sabotage: Sabotage | undefined, steal: () => void): AgentPorts {
   const { dcs, postgres, peers, configuration } = ports;

@@ -1,8 +1,6 @@
-// One of several processes that share the seeds: `--jobs`. Arguments: first seed, number of seeds, planted defect.
-import { isSabotage } from './sabotage.js';
-import { runSeeds } from './tally.js';
+// One of several processes that share the seeds: `--jobs`. Arguments: first seed, number of seeds.
+import { runSeeds } from './cli.js';
 
-const [first, count, defect] = process.argv.slice(2);
-if (process.send === undefined) throw new Error('this process is started by --jobs');
-const sabotage = defect !== undefined && isSabotage(defect) ? defect : undefined;
-process.send(await runSeeds(Number(first), Number(count), sabotage), () => process.disconnect());
+const [first, count] = process.argv.slice(2).map(Number);
+if (first === undefined || count === undefined || process.send === undefined) throw new Error('this process is started by --jobs');
+process.send(await runSeeds(first, count), () => process.disconnect());

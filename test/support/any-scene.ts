@@ -16,6 +16,7 @@ const JOBS: readonly Job[] = [
   { kind: 'demote', mode: 'immediate', request: undefined },
   { kind: 'demote', mode: 'immediate-nolock', request: undefined },
   { kind: 'demote', mode: 'offline', request: undefined },
+  { kind: 'demote', mode: 'demote-cluster', request: undefined },
   { kind: 'start-primary', timeoutMs: milliseconds(1000) },
   { kind: 'start-standby', upstream: UPSTREAM, role: 'replica', timeoutMs: undefined },
   { kind: 'restart-standby', upstream: UPSTREAM, role: 'replica' },
@@ -240,6 +241,7 @@ const world = fc
     recovery: fc.record({ change: fc.boolean(), restart: fc.boolean() }),
     replicaTimeline: fc.constantFrom('unknown' as const, 1, 2, 3),
     isInitializeWritten: fc.boolean(),
+    hasNextTimeline: fc.boolean(),
   })
   .map(
     ({ b, c, lock, acquire, ...facts }) =>

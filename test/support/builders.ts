@@ -98,6 +98,7 @@ const OBLIGING: World = {
     leaderTimelines: { kind: 'unreachable', error: 'no route' },
     checkpointRecordEnd: 'unknown',
     recovery: { change: false, restart: false },
+    hasNextTimeline: false,
     replicaTimeline: 1,
     isInitializeWritten: true,
   },

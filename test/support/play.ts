@@ -155,6 +155,8 @@ function carriedOut(o: Observation, action: Action, world: World): Observation {
       return fact(o, pick(world, 'checkpointRecordEnd'));
     case 'read-replica-timeline':
       return fact(o, pick(world, 'replicaTimeline'));
+    case 'read-next-timeline':
+      return fact(o, pick(world, 'hasNextTimeline'));
     case 'compare-recovery':
       return fact(o, pick(world, 'recovery'));
     case 'write-initialize':

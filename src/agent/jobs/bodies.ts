@@ -45,7 +45,7 @@ export function runJob(job: Job, s: JobServices, control: JobControl): Promise<J
 
 async function promote(s: JobServices, control: JobControl): Promise<JobEnd> {
   const isAllowed = await s.postgres.runPrePromote();
-  if (control.isCancelled || !s.holdsLock()) {
+  if (control.isCancelled || !mayPromote(s)) {
     s.log.info('PostgreSQL promote cancelled.');
     return { kind: 'promote', outcome: 'cancelled' };
   }
@@ -53,11 +53,16 @@ async function promote(s: JobServices, control: JobControl): Promise<JobEnd> {
   const timeline = await s.reserveTimeline();
   if (timeline === undefined) return { kind: 'promote', outcome: 'failed' };
   // The premise is checked again at the last moment: without a valid lease another member may be promoted already.
-  if (control.isCancelled || !s.holdsLock()) return { kind: 'promote', outcome: 'cancelled' };
+  if (control.isCancelled || !mayPromote(s)) return { kind: 'promote', outcome: 'cancelled' };
   control.closePrePromote();
   s.resetFirstCheckpoint();
   const outcome = await s.postgres.promote({ timeoutMs: s.config().loopWaitMs, leastTimeline: timeline });
   return { kind: 'promote', outcome };
+}
+
+/** The lock may have gone, or the cluster may have become a standby cluster, while a script ran. */
+function mayPromote(s: JobServices): boolean {
+  return s.holdsLock() && s.config().standbyCluster === undefined;
 }
 
 async function startPrimary(job: Extract<Job, { kind: 'start-primary' }>, s: JobServices, control: JobControl): Promise<JobEnd> {
@@ -152,6 +157,7 @@ async function bootstrap(s: JobServices, control: JobControl): Promise<JobEnd> {
   if (s.config().standbyCluster === undefined) return { kind: 'bootstrap', outcome: await s.postgres.initialise() };
   const remote = await s.freshUpstream();
   if (remote === undefined || !(await s.postgres.clone(remote, { basebackupOnly: false }))) return { kind: 'bootstrap', outcome: 'failed' };
-  const outcome = await s.postgres.follow(remote, { role: 'standby_leader', how: 'restart', interlock: control });
+  // The callback is that of the finished bootstrap.
+  const outcome = await s.postgres.follow(remote, { role: 'standby_leader', how: 'restart', interlock: control, quiet: true });
   return { kind: 'bootstrap', outcome: outcome === 'failed' ? 'failed' : 'standby-started' };
 }

@@ -1,4 +1,5 @@
 import { milliseconds } from '../../base/duration.js';
+import { formatLsn } from '../../base/lsn.js';
 import type { DemoteMode, JobEnd } from '../../ha/job.js';
 import type { ShutdownPositions } from '../../ports/postgres.js';
 import type { JobControl } from '../job-runner.js';
@@ -22,16 +23,19 @@ const LEAST_OFFLINE_STOP_MS = 1000;
 export async function demote(mode: DemoteMode, s: JobServices, control: JobControl): Promise<JobEnd> {
   s.log.info(`Demoting self (${mode})`);
   const isGraceful = mode === 'graceful';
+  const isOfCluster = mode === 'demote-cluster';
+  // With an archive the other cluster may need the last segment from there, so the key waits for the archiver.
+  const isArchiving = isOfCluster && (await s.postgres.isArchiving());
   let isReleased = false;
   const handOver = async (positions: ShutdownPositions): Promise<void> => {
-    isReleased = await tryHandOver(positions, s, control);
+    isReleased = await tryHandOver(positions, s, control, isOfCluster ? positions.checkpoint : positions.previous);
   };
   const isStopped = await s.postgres.stop({
-    mode: isGraceful || mode === 'offline' ? 'fast' : 'immediate',
+    mode: isGraceful || isOfCluster || mode === 'offline' ? 'fast' : 'immediate',
     checkpoint: isGraceful,
     timeoutMs: stopTimeout(mode, s),
     onSafepoint: () => s.watchdog.disable(),
-    ...(isGraceful ? { onShutdownCheckpoint: handOver } : {}),
+    ...(isGraceful || (isOfCluster && !isArchiving) ? { onShutdownCheckpoint: handOver } : {}),
   });
   if (!isStopped) {
     s.log.error('PostgreSQL could not be stopped, leader key not removed');
@@ -43,23 +47,41 @@ export async function demote(mode: DemoteMode, s: JobServices, control: JobContr
     const positions = isGraceful && !isReleased ? await s.postgres.shutdownPositions() : undefined;
     if (!isReleased) await s.releaseLock(positions?.previous);
     await s.awaitOtherLeader(SUCCESSOR_MS);
-  } else s.dropLease();
+  } else if (isOfCluster) await endAsPrimary(isReleased, isArchiving, s);
+  else s.dropLease();
   // Without store nobody can be followed: read-only service from what there is.
   if (mode === 'offline' && !control.isCancelled) await s.postgres.follow(undefined, { role: 'replica', how: 'restart' });
   return { kind: 'demote' };
 }
 
+/** The rest of becoming a standby cluster. The server is started by the next cycle, which compares its history first. */
+async function endAsPrimary(isReleased: boolean, isArchiving: boolean, s: JobServices): Promise<void> {
+  const positions = await s.postgres.shutdownPositions();
+  if (positions === undefined) s.log.warning('PostgreSQL was not shut down cleanly: the other cluster may lack the end of its WAL');
+  else {
+    const end = formatLsn(positions.checkpoint);
+    s.log.info(`the WAL of this cluster ends at ${end}: only a server that has received it has everything that was acknowledged`);
+  }
+  if (!isArchiving) s.log.info('Not archiving latest checkpoint WAL file. Archiving is not configured.');
+  else if (!(await s.postgres.archiveShutdownCheckpoint())) s.log.error('Failed to archive WAL file with the shutdown checkpoint');
+  if (isReleased) await s.awaitOtherLeader(SUCCESSOR_MS);
+}
+
 function stopTimeout(mode: DemoteMode, s: JobServices): ReturnType<typeof milliseconds> | undefined {
-  if (mode === 'graceful') return s.config().primaryStopTimeoutMs;
+  if (mode === 'graceful' || mode === 'demote-cluster') return s.config().primaryStopTimeoutMs;
   if (mode === 'offline') return milliseconds(Math.max(s.leaseEnd() - s.clock.monotonic(), LEAST_OFFLINE_STOP_MS));
   return milliseconds(IMMEDIATE_STOP_MS[mode]);
 }
 
-/** Gives the key away while the postmaster still archives, as soon as a successor has the shutdown checkpoint. */
+/**
+ * Gives the key away while the postmaster still archives, as soon as a successor has the shutdown checkpoint.
+ * @param published the position by which others are measured from then on.
+ */
 export async function tryHandOver(
   positions: ShutdownPositions,
   s: JobServices,
   control: Pick<JobControl, 'isCancelled'>,
+  published = positions.previous,
 ): Promise<boolean> {
   const until = s.clock.monotonic() + HAND_OVER_MS;
   while (!control.isCancelled && s.clock.monotonic() < until) {
@@ -67,7 +89,7 @@ export async function tryHandOver(
     if (successor === 'nobody') return false;
     if (successor === 'found') {
       s.postgres.setRole('demoted');
-      await s.releaseLock(positions.previous);
+      await s.releaseLock(published);
       return true;
     }
     await s.clock.sleep(HAND_OVER_POLL_MS);

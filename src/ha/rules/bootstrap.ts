@@ -50,7 +50,8 @@ export const bootstrap: readonly Rule<KnownObservation>[] = [
   rule({
     id: 'bootstrap/activate-watchdog',
     why: 'As for every primary.',
-    match: (o, memory) => isIn(memory, 'post-bootstrap-done') && o.watchdog.needsActivation && o.facts.isWatchdogActive === undefined,
+    match: (o, memory) =>
+      isIn(memory, 'post-bootstrap-done') && isPrimary(o) && o.watchdog.needsActivation && o.facts.isWatchdogActive === undefined,
     decide: () => ask({ kind: 'activate-watchdog' }),
   }),
   rule({
@@ -75,10 +76,12 @@ export const bootstrap: readonly Rule<KnownObservation>[] = [
           { kind: 'write-config' },
           { kind: 'take-lock' },
           { kind: 'callback', action: 'on_start' },
-          { kind: 'checkpoint-after-promote' },
+          // A standby leader has no timeline of its own.
+          ...(isPrimary(o) ? [{ kind: 'checkpoint-after-promote' } as const] : []),
           { kind: 'reload-view' },
         ],
-        { remember: { bootstrap: 'none' } },
+        // The slots of members that wait to copy this server are due now, not a loop_wait later.
+        { remember: { bootstrap: 'none' }, wakeAt: o.now },
       ),
   }),
 ];

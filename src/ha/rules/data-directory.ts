@@ -1,8 +1,7 @@
-import type { Upstream } from '../../ports/postgres.js';
 import type { Action } from '../decision.js';
 import { hasLock, type KnownObservation } from '../observation.js';
 import { ask, conclude, type Rule, rule } from '../rule.js';
-import { cloneSources, memberUpstream, remoteMember } from '../upstream.js';
+import { cloneSource } from '../upstream.js';
 
 const isEmpty = (o: KnownObservation): boolean => o.postgres.dataDirectory.kind === 'empty';
 
@@ -13,23 +12,6 @@ function withoutDirectory(o: KnownObservation): readonly Action[] {
   if (o.postgres.role !== 'uninitialized') actions.push({ kind: 'set-role', role: 'uninitialized' });
   actions.push({ kind: 'disarm-watchdog' });
   return actions;
-}
-
-/** From whom a new copy is made: the first of the suitable replicas by a turn of the clock, else the leader. */
-function cloneSource(o: KnownObservation): { readonly source: Upstream; readonly description: string } | undefined {
-  const { view } = o.cluster;
-  if (view.leader === undefined || view.leader.name === o.me) return undefined;
-  const replicas = cloneSources(view, o.me);
-  const replica = replicas[Math.floor(o.now) % Math.max(replicas.length, 1)];
-  const member = replica ?? view.leader.member;
-  const upstream = memberUpstream(o, member);
-  if (upstream.connUrl === undefined) return undefined;
-  const remote = remoteMember(o);
-  const source =
-    remote?.createReplicaMethods === undefined
-      ? upstream
-      : { ...upstream, kind: 'remote' as const, createReplicaMethods: remote.createReplicaMethods };
-  return { source, description: replica === undefined ? `from leader '${member.name}'` : `from replica '${member.name}'` };
 }
 
 /** There is no data, or nobody can get at it (ha.md §13.1). */

@@ -1,3 +1,4 @@
+import { milliseconds } from '../../base/duration.js';
 import { log } from '../decision.js';
 import type { KnownObservation } from '../observation.js';
 import { canActOnDivergence, checkDivergence } from '../rewind.js';
@@ -59,13 +60,21 @@ export const divergence: readonly Rule<KnownObservation>[] = [
       }),
   }),
   rule({
+    id: 'divergence/source-not-usable-just-now',
+    why: 'Asking a server that is down again and again, as fast as it refuses, brings it back no sooner.',
+    match: (o, memory) => {
+      const leader = memory.rewind === 'need' && o.facts.canRewind === true ? leaderUpstream(o) : undefined;
+      if (leader === undefined || memory.rewindPutOffAt === undefined) return undefined;
+      const wakeAt = milliseconds(memory.rewindPutOffAt + o.config.loopWaitMs);
+      return wakeAt > o.now ? { leader, wakeAt } : undefined;
+    },
+    decide: ({ leader, wakeAt }) => conclude(`waiting until ${leader.name} can be used for pg_rewind`, [], { wakeAt }),
+  }),
+  rule({
     id: 'divergence/rewind',
     why: 'The surplus of the former primary is removed, the rest of its data kept.',
     match: (o, memory) => (memory.rewind === 'need' && o.facts.canRewind === true ? leaderUpstream(o) : undefined),
-    decide: (leader, o) =>
-      conclude(`running pg_rewind from ${o.cluster.view.leader?.name ?? leader.name}`, [
-        { kind: 'start-job', job: { kind: 'rewind', leader } },
-      ]),
+    decide: (leader) => conclude(`running pg_rewind from ${leader.name}`, [{ kind: 'start-job', job: { kind: 'rewind', leader } }]),
   }),
   rule({
     id: 'divergence/reinitialize',

@@ -1,7 +1,7 @@
 import { timelineOf } from '../../cluster/member.js';
 import { isStarting } from '../../cluster/postgres-state.js';
 import { log } from '../decision.js';
-import type { Memory } from '../memory.js';
+import { isRewindExecuted, isRewindPending, type Memory } from '../memory.js';
 import { hasLock, isPrimary, type KnownObservation } from '../observation.js';
 import { armed, canActOnDivergence } from '../rewind.js';
 import { ask, conclude, delegate, type Rule, rule, type Verdict } from '../rule.js';
@@ -39,10 +39,30 @@ export function followTable(reasons: FollowReasons): readonly Rule<KnownObservat
         conclude(`no action. I am (${o.me})`, o.postgres.role === 'standby_leader' ? [] : [{ kind: 'set-role', role: 'replica' }]),
     }),
     rule({
+      id: 'follow/demote-cluster',
+      why: 'The cluster became a standby cluster: a clean end under the lock, so that nothing acknowledged is missing on the other side.',
+      match: (o) => isPrimary(o) && !o.config.isPaused && o.config.standbyCluster !== undefined && hasLock(o) && o.facts.lock !== 'lost',
+      decide: (_, o, memory) => conclude(reasons.demote, demoteActions('demote-cluster'), { remember: { rewind: armed(memory, o) } }),
+    }),
+    rule({
       id: 'follow/demote',
       why: 'Two primaries must never accept writes: stop first, ask later.',
       match: (o) => isPrimary(o) && !o.config.isPaused,
       decide: (_, o, memory) => conclude(reasons.demote, demoteActions('immediate-nolock'), { remember: { rewind: armed(memory, o) } }),
+    }),
+    rule({
+      id: 'follow/remote-has-newer-timeline',
+      why: 'The history file of the next timeline has come from outside: perhaps this server can’t go there.',
+      match: (o, memory) => {
+        if (isLeftAlone(o, memory) || o.config.standbyCluster === undefined || isPrimary(o) || isRewindExecuted(memory)) return undefined;
+        const timeline = o.cluster.view.leader === undefined ? undefined : timelineOf(o.cluster.view.leader.member);
+        const isDue = timeline !== undefined && !isRewindPending(memory) && o.facts.localPosition === undefined;
+        return isDue && o.facts.hasNextTimeline !== false && armed(memory, o) === 'check' ? timeline : undefined;
+      },
+      decide: (timeline, o) =>
+        o.facts.hasNextTimeline === undefined
+          ? ask({ kind: 'read-next-timeline', timeline })
+          : { reason: '', actions: [], goOn: true, remember: { rewind: 'check' } },
     }),
     rule({
       id: 'follow/divergence',

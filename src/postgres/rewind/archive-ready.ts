@@ -29,12 +29,23 @@ export async function archiveReadyWal(
     if (runner.isCancelled) return;
     const path = join(walDir, name);
     if (!(await isThere(path))) continue;
-    const outcome = await runner.run(['sh', '-c', fillPlaceholders(archiveCommand, path, name)], {
-      onLine: (line) => log.info(`archive_command: ${line}`),
-    });
-    if (outcome.kind === 'exited' && outcome.exitCode === 0) await rename(join(status, `${name}.ready`), join(status, `${name}.done`));
+    const isDone = await archiveSegment(walDir, name, archiveCommand, { runner, log });
+    if (isDone) await rename(join(status, `${name}.ready`), join(status, `${name}.done`));
     else log.error(`Failed to archive WAL segment ${name}`);
   }
+}
+
+/** Runs the archive command for one file, whether or not it was archived before. */
+export async function archiveSegment(
+  walDir: string,
+  name: string,
+  archiveCommand: string,
+  { runner, log }: { readonly runner: CancellableRunner; readonly log: Log },
+): Promise<boolean> {
+  const outcome = await runner.run(['sh', '-c', fillPlaceholders(archiveCommand, join(walDir, name), name)], {
+    onLine: (line) => log.info(`archive_command: ${line}`),
+  });
+  return outcome.kind === 'exited' && outcome.exitCode === 0;
 }
 
 async function readySegments(folder: string): Promise<readonly string[]> {

@@ -14,6 +14,8 @@ export interface RewindSource {
   readonly parameters: ConnectionParameters;
   /** With the replication credentials. */
   readonly replication: ConnectionParameters;
+  /** Identifier of the local data; another one there belongs to data that have nothing in common with ours. */
+  readonly systemId?: string | undefined;
 }
 
 /** Of several hosts only the primary will do. With one host we look ourselves, and can tell "in recovery" from "down". */
@@ -31,10 +33,15 @@ export async function leaderTimelines(source: RewindSource, clock: Clock): Promi
   try {
     const recovers = await withSession(primaryOnly(source.parameters), { clock }, isInRecovery);
     if (recovers) return { kind: 'in-recovery' };
-    return await withSession(source.replication, { clock, isReplication: true }, async (session) => {
+    return await withSession(primaryOnly(source.replication), { clock, isReplication: true }, async (session) => {
       const identity = (await session.query('IDENTIFY_SYSTEM'))[0];
       const timeline = parseInteger(identity?.['timeline']);
       const lsn = parseLsn(identity?.['xlogpos'] ?? '');
+      const theirs = identity?.['systemid'];
+      if (source.systemId !== undefined && typeof theirs === 'string' && theirs !== source.systemId) {
+        const error = `it is of another cluster, its system identifier is ${theirs} and ours ${source.systemId}`;
+        return { kind: 'unreachable', error };
+      }
       if (timeline === undefined || lsn === undefined) return { kind: 'unreachable', error: `${source.name} told no timeline` };
       if (timeline <= 1) return { kind: 'known', timeline, lsn, history: [] };
       const content = (await session.query(`TIMELINE_HISTORY ${timeline}`))[0]?.['content'];
