@@ -1,13 +1,12 @@
 import { deepEqualByText } from '../../base/python-values.js';
 import type { Timings } from '../../cluster/dynamic-config.js';
 import { parseMemberData } from '../../cluster/member.js';
-import type { ClusterView, Leader, Member } from '../../cluster/view.js';
+import { type ClusterView, type Leader, type Member, parseClusterView } from '../../cluster/view.js';
 import type { CallOptions, Dcs, DcsEvent } from '../../ports/dcs.js';
 import { eventOf } from '../shared/key-events.js';
 import { clusterPath } from '../shared/key-path.js';
 import type { MemoryNetwork } from './network.js';
 import type { MemoryStore, StoreChange } from './store.js';
-import { ViewCache } from './view-cache.js';
 
 export interface MemoryDcsOptions {
   readonly store: MemoryStore;
@@ -62,7 +61,16 @@ export class MemoryDcs implements Dcs {
   }
 
   load(options: CallOptions): Promise<ClusterView> {
-    return this.#call('read the cluster', options, () => ViewCache.of(this.#store, this.#path).view());
+    return this.#call('read the cluster', options, () =>
+      parseClusterView(
+        this.#store.list(this.#path).map(([key, entry]) => ({
+          key,
+          value: entry.value,
+          version: String(entry.version),
+          ...(entry.lease === undefined ? {} : { session: entry.lease }),
+        })),
+      ),
+    );
   }
 
   acquireLeaderLock(options: CallOptions): Promise<'acquired' | 'held-by-other'> {

@@ -10,6 +10,7 @@ interface Own {
 }
 
 interface Overrides {
+  readonly scope: string;
   readonly dynamic: Readonly<Record<string, unknown>>;
   readonly postgresql: Readonly<Record<string, unknown>>;
 }
@@ -24,11 +25,11 @@ function binDir(): string | undefined {
 /** The settings of one member, the same for both implementations. */
 export function memberConfiguration(
   { name, port, restPort, folder, etcdPort }: Own,
-  { dynamic, postgresql }: Overrides,
+  { scope, dynamic, postgresql }: Overrides,
 ): Record<string, unknown> {
   const programs = binDir();
   return {
-    scope: 'batman',
+    scope,
     name,
     restapi: { listen: `127.0.0.1:${restPort}`, connect_address: `127.0.0.1:${restPort}` },
     etcd3: { host: `127.0.0.1:${etcdPort}` },

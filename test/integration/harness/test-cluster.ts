@@ -26,6 +26,12 @@ export interface ClusterOptions {
   readonly dynamic?: Readonly<Record<string, unknown>>;
   /** Over the defaults of the section `postgresql` of each member. */
   readonly postgresql?: Readonly<Record<string, unknown>>;
+  /** Name of the cluster; default `batman`. */
+  readonly scope?: string;
+  /** Begin of the members' names; default `postgresql`. */
+  readonly prefix?: string;
+  /** Uses the etcd of that cluster, which has to outlive this one. */
+  readonly beside?: TestCluster;
   /** First ports of members instead of free ones (the demo shows Patroni's). */
   readonly ports?: { readonly postgres: number; readonly rest: number };
 }
@@ -54,13 +60,20 @@ export class TestCluster {
   readonly kind: AgentKind;
   readonly etcd: EtcdServer;
   readonly members: readonly Member[];
+  readonly #ownsEtcd: boolean;
   #haproxy: HaproxyServer | undefined;
   readonly #writers: Writer[] = [];
 
-  private constructor(folder: string, kind: AgentKind, etcd: EtcdServer, members: readonly Member[]) {
+  private constructor(
+    folder: string,
+    kind: AgentKind,
+    etcd: { readonly server: EtcdServer; readonly isOwn: boolean },
+    members: readonly Member[],
+  ) {
     this.folder = folder;
     this.kind = kind;
-    this.etcd = etcd;
+    this.etcd = etcd.server;
+    this.#ownsEtcd = etcd.isOwn;
     this.members = members;
   }
 
@@ -88,17 +101,18 @@ export class TestCluster {
       chmodSync(path, 0o755);
       giveToUnprivileged(path);
     }
-    const etcd = await EtcdServer.start(folder);
+    const etcd = options.beside?.etcd ?? (await EtcdServer.start(folder));
     const free = await freePorts(count * 2);
     const members = Array.from({ length: count }, (_, index) => {
-      const name = `postgresql${index}`;
+      const name = `${options.prefix ?? 'postgresql'}${index}`;
       const port = options.ports ? options.ports.postgres + index : (free[index * 2] ?? 0);
       const restPort = options.ports ? options.ports.rest + index : (free[index * 2 + 1] ?? 0);
       const own = { name, port, restPort, folder, etcdPort: etcd.clientPort };
-      const configuration = memberConfiguration(own, { dynamic: options.dynamic ?? {}, postgresql: options.postgresql ?? {} });
+      const { scope = 'batman', dynamic = {}, postgresql = {} } = options;
+      const configuration = memberConfiguration(own, { scope, dynamic, postgresql });
       return new Member({ kind: options.kinds?.[index] ?? kind, checkout, folder, name, port, restPort, configuration });
     });
-    return new TestCluster(folder, kind, etcd, members);
+    return new TestCluster(folder, kind, { server: etcd, isOwn: options.beside === undefined }, members);
   }
 
   async startHaproxy(
@@ -119,12 +133,12 @@ export class TestCluster {
     return found;
   }
 
-  /** The member whose agent says that it is the primary with the lock; waits for one. */
+  /** The member whose agent says that it has the lock (of a primary, or of a standby leader); waits for one. */
   leader(limitMs = 60_000): Promise<Member> {
     return waitFor(
       'a leader',
       async () => {
-        const answers = await Promise.all(this.members.map((each) => each.isHealthy('/primary').catch(() => false)));
+        const answers = await Promise.all(this.members.map((each) => each.isHealthy('/leader').catch(() => false)));
         return this.members[answers.indexOf(true)];
       },
       limitMs,
@@ -136,7 +150,7 @@ export class TestCluster {
     return this.members.filter((each) => each !== leader);
   }
 
-  /** One primary, and every other running member a streaming replica on its timeline. */
+  /** One leader, and every other running member a streaming replica on its timeline. */
   async untilHealthy(limitMs = 90_000): Promise<void> {
     await waitFor('all members healthy', () => this.isHealthy(), limitMs);
   }
@@ -151,8 +165,8 @@ export class TestCluster {
         .map(async (each) => ({ status: await each.status(), isReplica: await each.isHealthy('/replica') })),
     );
     if (!states.every(({ status, isReplica }) => isReplica && status.state === 'running' && status.timeline === timeline)) return false;
-    const { rows } = await this.sql(leader, 'SELECT count(*)::int AS n FROM pg_stat_replication WHERE application_name LIKE $1', [
-      'postgresql%',
+    const { rows } = await this.sql(leader, 'SELECT count(*)::int AS n FROM pg_stat_replication WHERE application_name = ANY($1)', [
+      running.map((each) => each.name),
     ]);
     return Number(rows[0]?.['n']) >= running.length - 1;
   }
@@ -225,10 +239,10 @@ export class TestCluster {
   async stop({ hasFailed = false }: { readonly hasFailed?: boolean } = {}): Promise<void> {
     if (hasFailed) process.stderr.write(`${this.logs()}\nlogs are kept in ${this.folder}\n`);
     await Promise.all(this.#writers.map((each) => each.stop()));
-    this.etcd.thaw();
+    if (this.#ownsEtcd) this.etcd.thaw();
     await Promise.allSettled(this.members.map((each) => each.remove()));
     await this.#haproxy?.stop();
-    await this.etcd.stop();
+    if (this.#ownsEtcd) await this.etcd.stop();
     if (!hasFailed) rmSync(this.folder, { recursive: true, force: true });
   }
 
