@@ -52,7 +52,6 @@ twoClusters('the main cluster changes its leader: the standby cluster follows', 
   await writer.untilWritten(20);
   await untilCaughtUp(standby, writer, 60_000);
   await standby.untilHealthy();
-  const timelines = (await standby.list()).map(({ TL }) => TL);
-  assert.deepEqual(timelines, [3, 3]);
+  await waitFor('both publish timeline 3', async () => (await standby.list()).every(({ TL }) => TL === 3), 15_000);
   assert.deepEqual(JSON.parse((await standby.rest(await standby.leader(), 'GET', '/history')).body), []);
 });
