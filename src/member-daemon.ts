@@ -4,7 +4,7 @@ import { observeTimeout } from './agent/executor.js';
 import { noWatchdog } from './agent/no-watchdog.js';
 import { RestApi } from './api/server.js';
 import { seconds } from './base/duration.js';
-import { parseBool, pythonText } from './base/python-values.js';
+import { pythonText } from './base/python-values.js';
 import { clampTimings, parseGlobalConfig, type Timings } from './cluster/dynamic-config.js';
 import { tagConflicts, traitsOf } from './cluster/tags.js';
 import { type CachedDynamicConfig, writeDynamicCache } from './config/dynamic-cache.js';
@@ -295,9 +295,6 @@ function unsupported(dynamic: RawConfig): readonly string[] {
   const warnings: string[] = [];
   if (synchronousMode(dynamic) !== 'off') {
     warnings.push('synchronous_mode is not supported yet: this member follows, and never takes the lead while it is set');
-  }
-  if (parseBool(dynamic['failsafe_mode']) === true) {
-    warnings.push('failsafe_mode is not supported yet: without store the leader stops before its lease ends');
   }
   return warnings;
 }

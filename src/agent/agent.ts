@@ -3,13 +3,13 @@ import { type Milliseconds, milliseconds } from '../base/duration.js';
 import type { Lsn } from '../base/lsn.js';
 import { deepEqualByText } from '../base/python-values.js';
 import { parseGlobalConfig } from '../cluster/dynamic-config.js';
-import { parseScheduledAt } from '../cluster/failover-request.js';
 import { clusterTimeline } from '../cluster/history.js';
 import { apiUrlOf } from '../cluster/member.js';
 import { type ClusterView, memberNamed } from '../cluster/view.js';
 import { decide } from '../ha/decide.js';
 import type { Decision } from '../ha/decision.js';
 import { judgeTakeover, limitationOf, takeoverPeers } from '../ha/election.js';
+import { roundReserve, underPromise } from '../ha/failsafe.js';
 import { isFencing } from '../ha/job.js';
 import { type Facts, fencingMargin, isPrimary, type KnownObservation, type Observation } from '../ha/observation.js';
 import { armed } from '../ha/rewind.js';
@@ -20,12 +20,13 @@ import type { PostgresObservation } from '../ports/postgres.js';
 import { AgentController } from './control.js';
 import type { AgentPorts } from './environment.js';
 import { askPeers, type Effect, type ExecutorParts, execute, observeTimeout } from './executor.js';
+import { Failsafe } from './failsafe.js';
 import { JobRunner } from './job-runner.js';
 import { runJob } from './jobs/bodies.js';
 import type { JobServices } from './jobs/services.js';
 import { LockKeeper } from './lock-keeper.js';
 import { Publisher } from './publisher.js';
-import { restartObstacle } from './restart-conditions.js';
+import { applyScheduledRestart } from './scheduled-restart.js';
 import { shutdown } from './shutdown.js';
 import { type AgentState, initialState } from './state.js';
 
@@ -57,6 +58,7 @@ export class Agent {
   private readonly ports: AgentPorts;
   private readonly state: AgentState;
   private readonly lock: LockKeeper;
+  private readonly failsafe: Failsafe;
   private readonly jobs: JobRunner;
   private readonly publisher: Publisher;
   private readonly parts: ExecutorParts;
@@ -105,6 +107,7 @@ export class Agent {
         this.wake();
       },
     });
+    this.failsafe = new Failsafe({ ports, state: this.state, lock: this.lock, jobs: this.jobs });
     this.services = this.jobServices();
     this.parts = {
       ports,
@@ -112,8 +115,10 @@ export class Agent {
       lock: this.lock,
       jobs: this.jobs,
       publisher: this.publisher,
+      failsafe: this.failsafe,
       reload: () => this.load(),
-      applyScheduledRestart: (o) => this.applyScheduledRestart(o),
+      applyScheduledRestart: (o) =>
+        applyScheduledRestart(o, { ...ports, state: this.state, jobs: this.jobs, controller: this.controller, wake: () => this.wake() }),
       checkpointAfterPromote: () => this.beside('the first checkpoint', this.checkpointAfterPromote()),
     };
     this.controller = new AgentController({
@@ -122,6 +127,7 @@ export class Agent {
       lock: this.lock,
       jobs: this.jobs,
       publisher: this.publisher,
+      failsafe: this.failsafe,
       wake: () => this.wake(),
       requestReload: () => {
         this.isReloadWanted = true;
@@ -336,33 +342,37 @@ export class Agent {
       firstCheckpoint: state.firstCheckpoint,
       isLeaseValid: this.lock.isHeld,
       leaseLeftMs: this.lock.isHeld ? this.lock.leaseEnd - clock.monotonic() : 0,
+      failsafe: this.failsafe.known(),
       facts,
     };
   }
 
   private knownObservation(): KnownObservation | undefined {
-    const o = this.observation({}, []);
+    const o = underPromise(this.observation({}, []));
     return o.cluster.kind === 'known' ? { ...o, cluster: o.cluster } : undefined;
   }
 
   /** Reads the view into the state, with the configuration that it carries. @throws DcsUnavailable */
   private async load(timeoutMs = this.state.config.retryTimeoutMs): Promise<void> {
     const { clock, dcs, configuration } = this.ports;
+    const startedAt = clock.monotonic();
     const view = await dcs.load({ timeoutMs });
     this.state.view = view;
     this.state.viewAt = clock.monotonic();
     this.state.dcsLastSeen = Math.floor(clock.wall() / 1000);
-    this.state.failsafe = view.failsafe;
+    this.failsafe.loaded(view, startedAt);
     if (view.leader !== undefined || this.state.oldView === undefined) this.state.oldView = view;
-    if (view.leader?.name !== configuration.name && this.lock.isHeld) this.lock.drop();
+    if (this.lock.isHeld && view.leader === undefined) this.lock.keyGone();
+    else if (this.lock.isHeld && view.leader?.name !== configuration.name) this.lock.drop();
     this.adoptConfig(view);
   }
 
   /** A leader must know in time that the store does not answer: while there is time to stop before the lease ends. */
   private storeBudget(): Milliseconds {
-    const { retryTimeoutMs, ttlMs } = this.state.config;
+    const { retryTimeoutMs, ttlMs, failsafeMode } = this.state.config;
     if (!this.lock.isHeld) return retryTimeoutMs;
-    const spare = this.lock.leaseEnd - this.ports.clock.monotonic() - fencingMargin(ttlMs);
+    const reserve = fencingMargin(ttlMs) + (failsafeMode ? roundReserve(ttlMs) : 0);
+    const spare = this.lock.leaseEnd - this.ports.clock.monotonic() - reserve;
     return milliseconds(Math.min(retryTimeoutMs, Math.max(spare, LEAST_STORE_BUDGET_MS)));
   }
 
@@ -518,36 +528,6 @@ export class Agent {
     const timeline = this.state.postgres.status.kind === 'known' ? this.state.postgres.status.value.primaryTimeline : 0;
     const control = await postgres.controlData();
     return (timeline > 0 && control?.checkpointTimeline === timeline) || postgres.checkpoint({});
-  }
-
-  /** Starts the scheduled restart when it is due and its conditions hold; forgets one that is void or stale. */
-  private applyScheduledRestart(o: KnownObservation): void {
-    const wanted = this.state.scheduledRestart;
-    if (wanted === undefined || o.config.isPaused || this.jobs.current !== undefined || o.postgres.status.kind !== 'known') return;
-    const { log } = this.ports;
-    const forget = (): void => {
-      this.state.scheduledRestart = undefined;
-    };
-    const startedAt = o.postgres.status.value.postmasterStartTime;
-    if (startedAt !== this.state.scheduledAfterStart) {
-      log.info(`Cancelling scheduled restart: postgres restart has already happened at ${startedAt}`);
-      forget();
-      return;
-    }
-    const due = parseScheduledAt(wanted.schedule);
-    const inMs = due === undefined ? 0 : due.at - o.wallNow;
-    if (inMs > 0) {
-      if (inMs < o.config.loopWaitMs) this.ports.clock.after(inMs, () => this.wake());
-      return;
-    }
-    forget();
-    const obstacle = restartObstacle(wanted, o);
-    if (inMs < -1.5 * o.config.loopWaitMs) log.warning(`Found a stale restart value, cleaning up: ${wanted.schedule}`);
-    else if (obstacle !== undefined) log.warning(`Scheduled restart: not proceeding with the restart: ${obstacle}`);
-    else {
-      this.controller.beginRestart(wanted.timeout);
-      log.info(`restart initiated (scheduled at ${wanted.schedule})`);
-    }
   }
 
   private jobServices(): JobServices {

@@ -4,10 +4,11 @@ import { type ClusterView, memberNamed } from '../cluster/view.js';
 import { limitationOf } from '../ha/election.js';
 import { jobName } from '../ha/job.js';
 import { type Observation, ownLsn } from '../ha/observation.js';
-import type { AgentControl, AgentSnapshot, RestartRequest, ScheduledRestart } from '../ports/agent-control.js';
+import type { AgentControl, AgentSnapshot, FailsafeAcceptance, RestartRequest, ScheduledRestart } from '../ports/agent-control.js';
 import type { FailsafePing } from '../ports/peers.js';
 import type { AgentPorts } from './environment.js';
 import { PEER_TIMEOUT_MS } from './executor.js';
+import type { Failsafe } from './failsafe.js';
 import type { JobRunner } from './job-runner.js';
 import type { LockKeeper } from './lock-keeper.js';
 import type { Publisher } from './publisher.js';
@@ -20,6 +21,7 @@ export interface ControllerParts {
   readonly lock: LockKeeper;
   readonly jobs: JobRunner;
   readonly publisher: Publisher;
+  readonly failsafe: Failsafe;
   readonly wake: () => void;
   readonly requestReload: () => void;
   readonly betweenCycles: <T>(work: () => Promise<T>) => Promise<T>;
@@ -149,15 +151,10 @@ export class AgentController implements AgentControl {
     });
   }
 
-  acceptFailsafe(
-    ping: FailsafePing,
-  ): { readonly kind: 'accepted'; readonly lsn: bigint | undefined } | { readonly kind: 'running-as-leader' } {
-    const { state, ports } = this.p;
-    const { role } = state.postgres;
-    if (state.postgres.state === 'running' && (role === 'primary' || role === 'promoted')) return { kind: 'running-as-leader' };
-    state.failsafePing = { at: ports.clock.monotonic(), ping };
+  acceptFailsafe(ping: FailsafePing): FailsafeAcceptance {
+    const answer = this.p.failsafe.accept(ping, ownLsn(this.p.buildObservation()));
     this.invalidate();
-    return { kind: 'accepted', lsn: ownLsn(this.p.buildObservation()) };
+    return answer;
   }
 
   private async publish(): Promise<void> {
@@ -180,10 +177,9 @@ export class AgentController implements AgentControl {
   }
 
   private build(now: number): AgentSnapshot {
-    const { ports, state, lock } = this.p;
+    const { ports, state, lock, failsafe } = this.p;
     const { ttlMs } = state.config;
     const isViewFresh = state.view !== undefined && now - state.viewAt < ttlMs;
-    const isFailsafeActive = state.failsafePing !== undefined && now - state.failsafePing.at < ttlMs;
     const view = isViewFresh ? state.view : undefined;
     const member = view === undefined ? undefined : memberNamed(view, this.name);
     this.cachedUntil = Math.min(
@@ -198,8 +194,8 @@ export class AgentController implements AgentControl {
       config: state.config,
       rawConfig: state.rawConfig,
       isLeader: lock.isHeld,
-      isFailsafeActive,
-      failsafe: state.failsafe,
+      isFailsafeActive: failsafe.isActive,
+      failsafe: failsafe.map,
       dcsLastSeen: state.dcsLastSeen,
       tags: publishedTags(ports.configuration.identity().tags),
       scheduledRestart: state.scheduledRestart,

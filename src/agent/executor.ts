@@ -8,6 +8,7 @@ import { type Facts, isPrimary, type KnownObservation, type Observation } from '
 import { historyLines } from '../ha/timeline-history.js';
 import type { PeerStatus } from '../ports/peers.js';
 import type { AgentPorts } from './environment.js';
+import type { Failsafe } from './failsafe.js';
 import type { JobRunner } from './job-runner.js';
 import type { LockKeeper } from './lock-keeper.js';
 import type { Publisher } from './publisher.js';
@@ -30,6 +31,7 @@ export interface ExecutorParts {
   readonly lock: LockKeeper;
   readonly jobs: JobRunner;
   readonly publisher: Publisher;
+  readonly failsafe: Failsafe;
   /** Reads the view again into the state. @throws DcsUnavailable */
   readonly reload: () => Promise<void>;
   readonly applyScheduledRestart: (o: KnownObservation) => void;
@@ -41,16 +43,21 @@ const NOTHING: Effect = {};
 
 /** Carries out one action. @throws DcsUnavailable when the store gave no answer to a question about the lock or a key. */
 export async function execute(action: Action, o: Observation, parts: ExecutorParts): Promise<Effect> {
-  const { ports, state, lock, jobs, publisher } = parts;
+  const { ports, state, lock, jobs, publisher, failsafe } = parts;
   const { postgres, dcs, log, watchdog } = ports;
   const timeoutMs = o.config.retryTimeoutMs;
   switch (action.kind) {
     case 'renew-lock': {
       const outcome = await lock.renew(state.view?.leader, state.viewAt);
-      if (outcome === 'renewed' && action.withStatus && o.cluster.kind === 'known') await publisher.status({ ...o, cluster: o.cluster });
+      if (outcome === 'renewed' && action.withStatus && o.cluster.kind === 'known') {
+        await publisher.status({ ...o, cluster: o.cluster });
+        if (o.config.failsafeMode) await failsafe.publish({ ...o, cluster: o.cluster });
+      }
       return { facts: { lock: outcome } };
     }
     case 'acquire-lock': {
+      // A primary may have been promised to go on while this member looked at the others.
+      if (failsafe.known().promise !== undefined) return { facts: { acquire: 'held-by-other' } };
       const outcome = await lock.acquire();
       if (outcome === 'acquired') await afterAcquiring(o, parts);
       else {
@@ -66,6 +73,8 @@ export async function execute(action: Action, o: Observation, parts: ExecutorPar
       return { facts: { isReloaded: true } };
     case 'ask-peers':
       return { facts: { peers: await askPeers(action.peers, o, ports) } };
+    case 'ask-failsafe':
+      return { facts: { failsafe: await failsafe.round(o) } };
     case 'activate-watchdog':
       return { facts: { isWatchdogActive: watchdog.activate() } };
     case 'read-control-data':

@@ -31,12 +31,15 @@ export interface LockKeeperOptions {
  *
  * States: *free* (`expiresAt` 0), *held* (until `expiresAt`). Entry to held: acquired, taken or renewed, with the lease
  * counted from **before** the request, so that it ends here no later than in the store. Exit: dropped, released, lost,
- * expired. Invariant: one store operation on the lock at a time. While held, the lock is renewed on a schedule of its
+ * expired. A held lease may be extended by the word of all members (failsafe mode); one that ended may not. Invariant: one store operation on the lock at a time. While held, the lock is renewed on a schedule of its
  * own whenever the cycle is late, so that no slow work costs the lease.
  */
 export class LockKeeper {
   private readonly o: LockKeeperOptions;
   private expiresAt = 0;
+  /** The two terms that `expiresAt` is the later of. */
+  private term = { byStore: 0, byFailsafe: 0 };
+  private acquiring = 0;
   private leader: Leader | undefined;
   private queue: Promise<unknown> = Promise.resolve();
   private cancelTimer: (() => void) | undefined;
@@ -57,15 +60,30 @@ export class LockKeeper {
     return milliseconds(this.expiresAt);
   }
 
+  /** The lease rests on the word of the other members: the store has not confirmed it since. */
+  get isByFailsafe(): boolean {
+    return this.term.byFailsafe > this.o.clock.monotonic();
+  }
+
+  /** This member asks the store for the lock, and may have it already. */
+  get isAcquiring(): boolean {
+    return this.acquiring > 0;
+  }
+
   /** @throws DcsUnavailable */
-  acquire(): Promise<'acquired' | 'held-by-other'> {
-    return this.exclusively(async () => {
-      const startedAt = this.o.clock.monotonic();
-      const outcome = await this.o.dcs.acquireLeaderLock({ timeoutMs: this.o.timings().retryTimeoutMs });
-      if (outcome === 'acquired') this.hold(startedAt);
-      else this.drop();
-      return outcome;
-    });
+  async acquire(): Promise<'acquired' | 'held-by-other'> {
+    this.acquiring += 1;
+    try {
+      return await this.exclusively(async () => {
+        const startedAt = this.o.clock.monotonic();
+        const outcome = await this.o.dcs.acquireLeaderLock({ timeoutMs: this.o.timings().retryTimeoutMs });
+        if (outcome === 'acquired') this.hold(startedAt);
+        else this.drop();
+        return outcome;
+      });
+    } finally {
+      this.acquiring -= 1;
+    }
   }
 
   /** Sets the key at the end of a bootstrap. @throws DcsUnavailable */
@@ -107,13 +125,28 @@ export class LockKeeper {
   /** Ends the own belief to be leader, whatever the store says. */
   drop(): void {
     this.expiresAt = 0;
+    this.term = { byStore: 0, byFailsafe: 0 };
     this.cancelTimer?.();
     this.cancelExpiry?.();
   }
 
-  /** Extends the lease without store, by the word of every member (failsafe). */
-  extend(startedAt: number): void {
-    this.hold(startedAt);
+  /**
+   * Extends the lease without store, by the word of every member (failsafe mode).
+   * @param startedAt when they began to be asked.
+   * @returns false when the lease had ended meanwhile: somebody else may have led since.
+   */
+  extend(startedAt: number): boolean {
+    if (!this.isHeld) return false;
+    this.hold(startedAt, 'byFailsafe');
+    return true;
+  }
+
+  /** The store shows no owner of the lock. A lease by the word of the members goes on, any other ends. */
+  keyGone(): void {
+    if (this.isByFailsafe) {
+      this.term = { ...this.term, byStore: 0 };
+      this.expiresAt = this.term.byFailsafe;
+    } else this.drop();
   }
 
   /** Tells that a cycle has ended: somebody is attending to this member. */
@@ -131,10 +164,14 @@ export class LockKeeper {
     return outcome;
   }
 
-  private hold(startedAt: number): void {
+  private hold(startedAt: number, by: 'byStore' | 'byFailsafe' = 'byStore'): void {
     const { clock, watchdog } = this.o;
     const { ttlMs, loopWaitMs } = this.o.timings();
-    this.expiresAt = startedAt + ttlMs;
+    const until = startedAt + ttlMs;
+    // An answer of the store that is younger than the members' word replaces it; an older one must not shorten it.
+    if (by === 'byStore') this.term = { byStore: until, byFailsafe: until >= this.term.byFailsafe ? 0 : this.term.byFailsafe };
+    else if (until > this.term.byStore) this.term = { ...this.term, byFailsafe: until };
+    this.expiresAt = Math.max(this.term.byStore, this.term.byFailsafe);
     watchdog.keepAlive();
     this.cancelTimer?.();
     this.cancelExpiry?.();

@@ -1,7 +1,6 @@
 import { stringifyJson } from '../base/json.js';
 import type { Lsn } from '../base/lsn.js';
-import { compareText } from '../base/python-values.js';
-import { apiUrlOf, compareVersions, versionOf } from '../cluster/member.js';
+import { compareVersions, versionOf } from '../cluster/member.js';
 import { type Status, statusDocument } from '../cluster/status.js';
 import { memberNamed } from '../cluster/view.js';
 import { memberDocument } from '../ha/member-document.js';
@@ -40,7 +39,7 @@ export class Publisher {
     await this.quietly('member key', () => dcs.touchMember(stringifyJson(document), known, { timeoutMs: o.config.retryTimeoutMs }));
   }
 
-  /** After a renewal: position, slots, retained slots; the failsafe map; the legacy key for old members. */
+  /** After a renewal: position, slots, retained slots; the legacy key for old members. */
   async status(o: KnownObservation): Promise<void> {
     const lsn = ownLsn(o);
     if (lsn !== undefined) {
@@ -52,7 +51,6 @@ export class Publisher {
       }
       await this.writeStatus(o, { lastLsn: lsn, slots, retainSlots: retention?.names ?? [] });
     }
-    if (o.config.failsafeMode) await this.failsafe(o);
   }
 
   /** The position by which candidates are measured after this leader stepped down; the rest is carried over. */
@@ -71,20 +69,6 @@ export class Publisher {
     if (versions.some((version) => compareVersions(version, READS_STATUS_FROM) < 0)) {
       await this.quietly('optime', () => dcs.writeLegacyOptime(String(status.lastLsn), { timeoutMs }));
     }
-  }
-
-  private async failsafe(o: KnownObservation): Promise<void> {
-    const map = new Map<string, string>();
-    for (const member of o.cluster.view.members) {
-      const url = apiUrlOf(member);
-      if (url !== undefined) map.set(member.name, url);
-    }
-    map.set(o.me, this.ports.configuration.identity().apiUrl);
-    const text = stringifyJson(Object.fromEntries([...map].sort(([a], [b]) => compareText(a, b))));
-    this.state.failsafe = map;
-    if (text === this.state.lastFailsafe) return;
-    const isWritten = await this.quietly('failsafe', () => this.ports.dcs.writeFailsafe(text, { timeoutMs: o.config.retryTimeoutMs }));
-    if (isWritten) this.state.lastFailsafe = text;
   }
 
   /** A standby's timeline costs a replication connection: it is asked again only when it differs from the leader's. */

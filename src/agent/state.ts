@@ -3,7 +3,6 @@ import type { ClusterView } from '../cluster/view.js';
 import { INITIAL_MEMORY, type Memory } from '../ha/memory.js';
 import type { SlotRetention } from '../ha/slots.js';
 import type { ScheduledRestart } from '../ports/agent-control.js';
-import type { FailsafePing } from '../ports/peers.js';
 import type { PostgresObservation } from '../ports/postgres.js';
 
 /** What the agent knows between its cycles. Written by the cycle and by the few requests that change it, nowhere else. */
@@ -30,11 +29,8 @@ export interface AgentState {
   scheduledRestart: ScheduledRestart | undefined;
   /** Postmaster start time when the restart was scheduled: a restart in between makes it void. */
   scheduledAfterStart: string | undefined;
-  failsafe: ReadonlyMap<string, string> | undefined;
-  failsafePing: { readonly at: number; readonly ping: FailsafePing } | undefined;
   /** Last written status and member documents, to skip equal writes. */
   lastStatus: string | undefined;
-  lastFailsafe: string | undefined;
   nextRun: number;
 }
 
@@ -59,10 +55,7 @@ export function initialState(
     slotRetention: new Map(),
     scheduledRestart: undefined,
     scheduledAfterStart: undefined,
-    failsafe: new Map(),
-    failsafePing: undefined,
     lastStatus: undefined,
-    lastFailsafe: undefined,
     nextRun: 0,
   };
 }

@@ -181,6 +181,13 @@ test('restart, reinitialize, failsafe', async () => {
   await check(new FakeAgentControl(primary.paused()), ['POST', '/restart', at, 500, "Can't schedule restart in the paused state"]);
   const ping = { name: 'b', conn_url: 'c', api_url: 'u', slots: { b: 5 } };
   await check(new FakeAgentControl().configure({ failsafe_mode: true }), ['POST', '/failsafe', ping, 500, 'Running as a leader']);
+  await check(
+    new FakeAgentControl(standby).configure({ failsafe_mode: true }),
+    ['POST', '/failsafe', { ...ping, ttl: 'x' }, 400],
+    ['POST', '/failsafe', { ...ping, ttl: 1e9 }, 400],
+    ['POST', '/failsafe', { ...ping, ttl: 20 }, 200, 'Accepted'],
+    ['POST', '/failsafe', { ...ping, name: 'other' }, 503, 'b was accepted a moment ago'],
+  );
   await serving(new FakeAgentControl(standby).configure({ failsafe_mode: true }), async (ask) => {
     const { body, headers } = await ask('POST', '/failsafe', ping);
     assert.deepEqual([body, headers['lsn']], ['Accepted', '1000']);

@@ -1,6 +1,7 @@
 import type { Milliseconds } from '../base/duration.js';
 import { isValidSystemId } from '../cluster/view.js';
 import type { Action, Decision } from './decision.js';
+import { underPromise } from './failsafe.js';
 import type { JobEnd } from './job.js';
 import { INITIAL_MEMORY, isBootstrapping, type Memory } from './memory.js';
 import { hasLock, isPrimary, type KnownObservation, type Observation, ownLsn } from './observation.js';
@@ -47,7 +48,8 @@ export const DCS_UNREACHABLE = dcsUnreachable;
  * A decision that is not final asks for facts or changes something first; the caller executes it and decides again.
  */
 export function decide(observation: Observation, memory: Memory): Decision {
-  return withUpkeep(withArmedCheck(decideRound(observation, memory), observation), observation);
+  const o = underPromise(observation);
+  return withUpkeep(withArmedCheck(decideRound(o, memory), o), o);
 }
 
 /** Every demotion makes the comparison with the next leader due: this server may have what that one never got. */
@@ -100,6 +102,7 @@ function absorb(memory: Memory, o: Observation, known: KnownObservation | undefi
   else if (next.wasPaused) next = { ...next, wasPaused: false, rewind: INITIAL_MEMORY.rewind };
   if (known?.cluster.view.leader !== undefined && next.raceBackoffStartedAt !== undefined)
     next = { ...next, raceBackoffStartedAt: undefined };
+  if (o.config.failsafeMode) next = { ...next, failsafeSeenAt: o.now };
   // A primary with the lock is what others compare themselves with: whatever was to be checked here is void.
   if (known !== undefined && hasLock(known) && isPrimary(o) && o.firstCheckpoint === 'done' && next.rewind !== 'checkpoint') {
     next = { ...next, rewind: 'checkpoint' };

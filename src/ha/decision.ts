@@ -14,6 +14,8 @@ export type Question =
   | { readonly kind: 'reload-view' }
   | { readonly kind: 'ask-peers'; readonly peers: readonly { readonly name: string; readonly apiUrl: string }[] }
   | { readonly kind: 'activate-watchdog' }
+  /** Asks every member whether this primary may go on without store; consent of all prolongs the lease. */
+  | { readonly kind: 'ask-failsafe' }
   | { readonly kind: 'read-control-data' }
   | { readonly kind: 'read-can-rewind' }
   | { readonly kind: 'read-backup-label' }

@@ -33,6 +33,8 @@ export interface Memory {
   readonly announcedSchedule: string | undefined;
   /** Non-racers let others go first; until when. */
   readonly yieldUntil: Milliseconds | undefined;
+  /** When failsafe mode was last seen to be on. */
+  readonly failsafeSeenAt: Milliseconds | undefined;
 }
 
 export const INITIAL_MEMORY: Memory = {
@@ -52,6 +54,7 @@ export const INITIAL_MEMORY: Memory = {
   bootstrap: 'none',
   announcedSchedule: undefined,
   yieldUntil: undefined,
+  failsafeSeenAt: undefined,
 };
 
 export function isRewindPending(memory: Memory): boolean {

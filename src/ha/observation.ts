@@ -5,6 +5,7 @@ import type { MemberTraits } from '../cluster/tags.js';
 import type { ClusterView } from '../cluster/view.js';
 import type { PeerStatus } from '../ports/peers.js';
 import type { ControlData, LeaderTimelines, LocalPosition, PostgresObservation } from '../ports/postgres.js';
+import type { FailsafeAnswer, FailsafeKnowledge } from './failsafe-knowledge.js';
 import type { Job, JobEnd } from './job.js';
 
 /** Local settings on which decisions rest. */
@@ -41,6 +42,8 @@ export interface Facts {
   /** The view was read again after our own change. */
   readonly isReloaded?: boolean;
   readonly isSyncPrepared?: boolean;
+  /** What the other members said to going on without store. */
+  readonly failsafe?: FailsafeAnswer;
 }
 
 /** Everything that a decision may rest on, as plain readonly data. `now` is the only time. */
@@ -66,6 +69,7 @@ export interface Observation {
   readonly isLeaseValid: boolean;
   /** How long it still holds; 0: not at all. */
   readonly leaseLeftMs: number;
+  readonly failsafe: FailsafeKnowledge;
   readonly facts: Facts;
 }
 

@@ -6,7 +6,7 @@ import { isValidSlotName, slotNameOf } from '../cluster/slot-name.js';
 import { memberNamed } from '../cluster/view.js';
 import type { ReplicationSlot } from '../ports/postgres.js';
 import { type Action, log } from './decision.js';
-import { isPrimary, type KnownObservation } from './observation.js';
+import { isPrimary, type KnownObservation, type Observation } from './observation.js';
 
 /** Slots can be advanced from this version on, so that replicas may hold them ready. */
 const CAN_ADVANCE_FROM = 110_000;
@@ -174,7 +174,7 @@ function maintain(wanted: WantedSlot, existing: ReplicationSlot | undefined, o: 
 }
 
 /** The positions that the leader publishes for all slots (ha.md §21.5); undefined where slots can't be kept ahead. */
-export function publishedSlots(o: KnownObservation, ownPosition: Lsn): ReadonlyMap<string, Lsn> | undefined {
+export function publishedSlots(o: Observation, ownPosition: Lsn): ReadonlyMap<string, Lsn> | undefined {
   if (o.postgres.majorVersion < CAN_ADVANCE_FROM || o.postgres.status.kind !== 'known') return undefined;
   const slots = new Map<string, Lsn>();
   for (const slot of o.postgres.status.value.slots) {

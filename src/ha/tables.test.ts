@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import type { DecisionCase } from '../../test/decisions/case.js';
+import { failsafeCases } from '../../test/decisions/failsafe.js';
 import { divergenceCases, followCases } from '../../test/decisions/follower.js';
 import { holderCases, requestCases } from '../../test/decisions/holder.js';
 import { bootstrapCases, dataDirectoryCases, identityCases } from '../../test/decisions/joining.js';
@@ -28,6 +29,7 @@ const CASES: readonly DecisionCase[] = [
   ...followCases,
   ...divergenceCases,
   ...standbyClusterCases,
+  ...failsafeCases,
 ];
 
 const IDS = allTables().flatMap(({ rows }) => rows.map(({ id }) => id));

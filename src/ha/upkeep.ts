@@ -2,6 +2,7 @@ import { milliseconds } from '../base/duration.js';
 import { clusterTimeline } from '../cluster/history.js';
 import { isStarting } from '../cluster/postgres-state.js';
 import { type Action, type Decision, log } from './decision.js';
+import { rememberedView } from './failsafe.js';
 import { isRewindPending, type Memory } from './memory.js';
 import { hasLock, isPrimary, type KnownObservation, type Observation } from './observation.js';
 import { awaitedRequest } from './rules/manual-request.js';
@@ -12,7 +13,8 @@ import { planSlots } from './slots.js';
  * running server over (the epilogue of ha.md §4.2). Appended to a final decision of a running server.
  */
 export function withUpkeep(decision: Decision, observation: Observation): Decision {
-  if (!decision.isFinal || observation.cluster.kind !== 'known' || decision.actions.some(endsCycle)) return decision;
+  if (!decision.isFinal || decision.actions.some(endsCycle)) return decision;
+  if (observation.cluster.kind !== 'known') return withFailsafeUpkeep(decision, observation);
   const o: KnownObservation = { ...observation, cluster: observation.cluster };
   const isIdle = o.job === undefined || o.job.job.kind === 'promote';
   if (!isIdle || !o.postgres.isProcessRunning || isStarting(o.postgres.state) || decision.memory.bootstrap !== 'none') return decision;
@@ -32,6 +34,14 @@ export function withUpkeep(decision: Decision, observation: Observation): Decisi
     memory: { ...takenOver(o, decision.memory), announcedSchedule: awaited?.line },
     ...(wakeAt === undefined ? {} : { wakeAt }),
   };
+}
+
+/** While failsafe mode keeps a primary without store, slots are moved on by what the members tell each other; no more. */
+function withFailsafeUpkeep(decision: Decision, o: Observation): Decision {
+  const view = rememberedView(o);
+  if (view === undefined || o.job !== undefined || o.config.isPaused) return decision;
+  const slots = planSlots({ ...o, cluster: { kind: 'known', view } }).filter((action) => action.kind === 'advance-slot');
+  return { ...decision, actions: [...decision.actions, ...slots] };
 }
 
 function endsCycle(action: Action): boolean {

@@ -65,7 +65,11 @@ describe('requests to peers', () => {
           assert.equal(`${request.method} ${request.url}`, 'POST /failsafe');
           response.writeHead(code, { lsn: '42' }).end(body);
         },
-        async (url) => assert.deepEqual(await peers.failsafe('p', url, PING, 1000), { accepted, lsn: 42n }),
+        async (url) => {
+          const { detail, ...reply } = await peers.failsafe('p', url, PING, 1000);
+          assert.deepEqual(reply, { accepted, lsn: 42n, isLeading: code === 500 });
+          assert.ok(detail?.includes(body));
+        },
       ));
   }
 

@@ -1,13 +1,15 @@
 import { parseJsonObject, stringifyJson } from '../base/json.js';
-import { type Lsn, lsnFromBytes, maxLsn } from '../base/lsn.js';
+import { lsnFromBytes, maxLsn } from '../base/lsn.js';
 import { isPlainObject, isTruthy, parseBigInteger, parseInteger } from '../base/python-values.js';
 import type { Clock } from '../ports/clock.js';
-import type { PeerStatus, Peers } from '../ports/peers.js';
+import type { FailsafeReply, PeerStatus, Peers } from '../ports/peers.js';
 import type { CtlSettings } from '../ports/settings.js';
 import { askPeer, type PeerAnswer, PeerFailure, type PeerRequest } from './peer-request.js';
 
 /** A peer that lost one answer may have been busy for a moment only. */
 const FAILSAFE_ATTEMPTS = 2;
+/** Characters of a refusal that are worth a place in the log. */
+const MOST_DETAIL = 200;
 
 /** Requests to other members' REST API (rest-api.md §12). `ctl` is read at each call, so reloads take effect. */
 export function httpPeers(ctl: () => CtlSettings, clock: Clock): Peers {
@@ -26,11 +28,13 @@ export function httpPeers(ctl: () => CtlSettings, clock: Clock): Peers {
     },
     failsafe: async (_name, apiUrl, ping, timeoutMs) => {
       const request: PeerRequest = { method: 'POST', url: endpoint(apiUrl, '/failsafe'), timeoutMs, body: stringifyJson(ping) };
+      let detail = '';
       for (let attempt = 0; attempt < FAILSAFE_ATTEMPTS; attempt++) {
         const answer = await ask(request);
         if (!(answer instanceof PeerFailure)) return judgeFailsafe(answer);
+        detail = answer.message;
       }
-      return { accepted: false, lsn: undefined };
+      return { accepted: false, lsn: undefined, detail };
     },
     isAlive: async (apiUrl, timeoutMs) =>
       !((await ask({ method: 'GET', url: endpoint(apiUrl, '/liveness'), timeoutMs })) instanceof PeerFailure),
@@ -43,9 +47,15 @@ function endpoint(apiUrl: string, path: string): string {
 }
 
 /** Only status 200 with exactly this body is a consent «RISK» (rest-api.md §10.11). */
-function judgeFailsafe(answer: PeerAnswer): { readonly accepted: boolean; readonly lsn: Lsn | undefined } {
-  const bytes = parseBigInteger(answer.headers['lsn']);
-  return { accepted: answer.code === 200 && answer.body === 'Accepted', lsn: bytes === undefined ? undefined : lsnFromBytes(bytes) };
+function judgeFailsafe({ code, body, headers }: PeerAnswer): FailsafeReply {
+  const bytes = parseBigInteger(headers['lsn']);
+  const accepted = code === 200 && body === 'Accepted';
+  return {
+    accepted,
+    lsn: bytes === undefined ? undefined : lsnFromBytes(bytes),
+    isLeading: code === 500 && body === 'Running as a leader',
+    detail: accepted ? body : `status ${code}: ${body.slice(0, MOST_DETAIL)}`,
+  };
 }
 
 /** Judges a status document (rest-api.md §12.1); one without usable positions counts as unreachable. */

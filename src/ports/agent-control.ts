@@ -1,3 +1,4 @@
+import type { Lsn } from '../base/lsn.js';
 import type { GlobalConfig } from '../cluster/dynamic-config.js';
 import type { Tags } from '../cluster/tags.js';
 import type { ClusterView } from '../cluster/view.js';
@@ -39,10 +40,14 @@ export interface AgentControl {
   /** Reads the local configuration again at the start of the next cycle. */
   requestReload(): void;
   /** A primary without store asks whether it may go on. `lsn`: our position. */
-  acceptFailsafe(
-    ping: FailsafePing,
-  ): { readonly kind: 'accepted'; readonly lsn: bigint | undefined } | { readonly kind: 'running-as-leader' };
+  acceptFailsafe(ping: FailsafePing): FailsafeAcceptance;
 }
+
+/** Consent binds: for ttl this member does not become leader. */
+export type FailsafeAcceptance =
+  | { readonly kind: 'accepted'; readonly lsn: Lsn | undefined }
+  | { readonly kind: 'running-as-leader' }
+  | { readonly kind: 'refused'; readonly reason: string };
 
 /** Conditions and time-out of a restart (ha.md §22.5). */
 export interface RestartRequest {

@@ -19,19 +19,26 @@ export interface FailsafePing {
   readonly conn_url: string;
   readonly api_url: string;
   readonly slots?: Readonly<Record<string, Lsn>>;
+  /** Our extension: the primary's ttl in seconds, for a peer whose configuration says another one. */
+  readonly ttl?: number;
+}
+
+export interface FailsafeReply {
+  readonly accepted: boolean;
+  readonly lsn: Lsn | undefined;
+  readonly isLeading?: boolean;
+  readonly detail?: string;
 }
 
 /** Requests to the REST API of other members. Expected failures are values; each request is bounded by `timeoutMs`. */
 export interface Peers {
   /** `GET` of a member's `api_url`, no retry. */
   status(memberName: string, apiUrl: string, timeoutMs: number): Promise<PeerStatus>;
-  /** `POST /failsafe` with one repetition, so it may take twice `timeoutMs`. `lsn` is the peer's position if it told one. */
-  failsafe(
-    memberName: string,
-    apiUrl: string,
-    ping: FailsafePing,
-    timeoutMs: number,
-  ): Promise<{ readonly accepted: boolean; readonly lsn: Lsn | undefined }>;
+  /**
+   * `POST /failsafe` with one repetition, so it may take twice `timeoutMs`. `lsn` is the peer's position if it told one,
+   * `isLeading` that it says it leads itself, `detail` the answer or what kept it away, for the log.
+   */
+  failsafe(memberName: string, apiUrl: string, ping: FailsafePing, timeoutMs: number): Promise<FailsafeReply>;
   /** Whether anything answers `GET /liveness` there: a member of our name runs already. */
   isAlive(apiUrl: string, timeoutMs: number): Promise<boolean>;
 }

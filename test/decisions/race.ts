@@ -25,6 +25,7 @@ const votes: readonly DecisionCase[] = [
         'race/not-synchronous',
         'race/watchdog-unusable',
         'race/not-in-failsafe-map',
+        'race/may-have-promised',
         'race/server-does-not-answer',
         'race/starting',
         'race/primary',
@@ -290,18 +291,6 @@ const eligibility: readonly DecisionCase[] = [
     name: 'T22: a required watchdog can not be used',
     given: leaderless().watchdog({ isHealthy: false }),
     expect: { ...stays('race/watchdog-unusable'), log: ['warning: Watchdog device is not usable'], beside: ['race/run'] },
-  },
-  {
-    name: 'T149: not in the failsafe map',
-    given: leaderless()
-      .config({ failsafe_mode: true })
-      .view({ failsafe: new Map([['b', 'http://b:8008/patroni']]) }),
-    expect: { ...stays('race/not-in-failsafe-map'), beside: ['race/run'] },
-  },
-  {
-    name: 'T149: an empty failsafe map',
-    given: leaderless().config({ failsafe_mode: true }).view({ failsafe: new Map() }),
-    expect: { ...WINS, beside: ['race/not-in-failsafe-map'] },
   },
   {
     name: 'T39: after a failed pre_promote others get their chance',

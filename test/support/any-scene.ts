@@ -136,6 +136,20 @@ const keys = [
     (s) => s.member('b', { checkpoint_after_promote: false, timeline: 3 }),
     (s) => s.member('c', { tags: { clonefrom: true, replicatefrom: 'a' } }),
   ),
+  seldom(
+    (s) => s.promised('b', 10),
+    (s) => s.young(5),
+    (s) =>
+      s.knowing({
+        members: new Map([
+          ['a', ''],
+          ['b', ''],
+        ]),
+      }),
+    (s) => s.answering({ failsafe: { kind: 'confirmed' } }),
+    (s) => s.answering({ failsafe: { kind: 'unconfirmed', missing: ['b'] } }),
+    (s) => s.answering({ failsafe: { kind: 'other-leader', name: 'b' } }),
+  ),
   seldom((s) => s.dcsUnavailable()),
 ];
 

@@ -8,6 +8,7 @@ import type { PostgresRole, PostgresState } from '../../src/cluster/postgres-sta
 import { NO_SYNC_STATE } from '../../src/cluster/sync-state.js';
 import { type Tags, traitsOf } from '../../src/cluster/tags.js';
 import { type ClusterView, memberNamed } from '../../src/cluster/view.js';
+import type { FailsafeKnowledge } from '../../src/ha/failsafe-knowledge.js';
 import type { Job, JobEnd } from '../../src/ha/job.js';
 import { INITIAL_MEMORY, type Memory } from '../../src/ha/memory.js';
 import type { Facts, LocalPolicy, Observation } from '../../src/ha/observation.js';
@@ -346,6 +347,29 @@ export class Scene {
     return this.view({ status: { ...this.seen.status, lastLsn: lsn(position) } });
   }
 
+  /** Failsafe mode is on, and these members have to consent. */
+  failsafe(...names: readonly string[]): Scene {
+    const members = new Map(names.map((name) => [name, `http://${name}:8008/patroni`] as const));
+    const { cluster } = this.observation;
+    const scene = cluster.kind === 'known' ? this.view({ failsafe: members }) : this;
+    return scene.config({ failsafe_mode: true }).knowing({ members });
+  }
+
+  knowing(patch: Partial<FailsafeKnowledge>): Scene {
+    return this.see({ failsafe: { ...this.observation.failsafe, ...patch } });
+  }
+
+  /** This member let `name` go on as primary without store, for so many seconds more. */
+  promised(name: string, secondsLeft: number, slots?: Readonly<Record<string, Lsn>>): Scene {
+    const to = { name, conn_url: `postgres://${name}:5432/postgres`, api_url: `http://${name}:8008/patroni`, ...(slots && { slots }) };
+    return this.knowing({ promise: { to, until: milliseconds(NOW + secondsLeft * 1000) } });
+  }
+
+  /** The agent started so many seconds ago. */
+  young(seconds: number): Scene {
+    return this.knowing({ knownSince: milliseconds(NOW - seconds * 1000) });
+  }
+
   /** Own lease by own clock. */
   leaseLeft(ms: number): Scene {
     return this.see({ isLeaseValid: ms > 0, leaseLeftMs: ms });
@@ -406,6 +430,7 @@ export function healthyCluster(options: { members?: number } = {}): Scene {
     firstCheckpoint: 'done',
     isLeaseValid: true,
     leaseLeftMs: 20_000,
+    failsafe: { members: new Map(), promise: undefined, isLeading: false, knownSince: milliseconds(NOW - 3_600_000), positions: new Map() },
     facts: {},
   };
   return new Scene(observation, INITIAL_MEMORY, OBLIGING).ledBy(ME);

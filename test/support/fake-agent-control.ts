@@ -1,8 +1,9 @@
 import { parseGlobalConfig } from '../../src/cluster/dynamic-config.js';
 import type { ClusterView } from '../../src/cluster/view.js';
-import type { AgentControl, AgentSnapshot, RestartRequest, ScheduledRestart } from '../../src/ports/agent-control.js';
+import type { AgentControl, AgentSnapshot, FailsafeAcceptance, RestartRequest, ScheduledRestart } from '../../src/ports/agent-control.js';
 import { DcsUnavailable } from '../../src/ports/dcs.js';
-import { healthyCluster, healthyStandby, ME, type Scene } from './builders.js';
+import type { FailsafePing } from '../../src/ports/peers.js';
+import { healthyCluster, healthyStandby, lsn, ME, type Scene } from './builders.js';
 
 /** The picture that the agent of `scene` shows to its REST API. */
 export function snapshotOf(scene: Scene, patch: Partial<AgentSnapshot> = {}): AgentSnapshot {
@@ -109,8 +110,9 @@ export class FakeAgentControl implements AgentControl {
     this.done.push('reload');
   }
 
-  acceptFailsafe(): ReturnType<AgentControl['acceptFailsafe']> {
-    return this.current.postgres.role === 'primary' ? { kind: 'running-as-leader' } : { kind: 'accepted', lsn: 1000n };
+  acceptFailsafe({ name }: FailsafePing): FailsafeAcceptance {
+    if (name === 'other') return { kind: 'refused', reason: 'b was accepted a moment ago' };
+    return this.current.postgres.role === 'primary' ? { kind: 'running-as-leader' } : { kind: 'accepted', lsn: lsn(1000) };
   }
 
   /** Replaces the dynamic configuration, in the snapshot and in the store. */

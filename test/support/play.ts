@@ -55,7 +55,7 @@ function summary(rounds: readonly Round[], last: Decision, lastObservation: Obse
   };
 }
 
-const QUESTIONS = ['renew-lock', 'reload-view', 'ask-peers', 'activate-watchdog', 'compare-recovery'];
+const QUESTIONS = ['ask-failsafe', 'renew-lock', 'reload-view', 'ask-peers', 'activate-watchdog', 'compare-recovery'];
 
 function isQuestion(action: Action): boolean {
   return QUESTIONS.includes(action.kind) || action.kind.startsWith('read-');
@@ -139,6 +139,8 @@ function carriedOut(o: Observation, action: Action, world: World): Observation {
     }
     case 'reload-view':
       return fact(o, { isReloaded: true });
+    case 'ask-failsafe':
+      return fact(o, pick(world, 'failsafe'));
     case 'activate-watchdog':
       return fact(o, pick(world, 'isWatchdogActive'));
     case 'read-control-data':

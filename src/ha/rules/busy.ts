@@ -11,6 +11,19 @@ const hasLostLock = (o: KnownObservation): boolean => !hasLock(o) || o.facts.loc
 /** A job runs (ha.md §22.3): keep the lock for it, or stop it when the lock is gone. */
 export const busy: readonly Rule<KnownObservation>[] = [
   rule({
+    id: 'busy/regain-lock',
+    why: 'The key ran out while the members let this primary go on without store: it is still the leader.',
+    match: (o) =>
+      o.job !== undefined &&
+      !isFencing(o.job.job) &&
+      o.cluster.view.leader === undefined &&
+      o.isLeaseValid &&
+      o.failsafe.isLeading &&
+      isPrimary(o) &&
+      o.facts.acquire === undefined,
+    decide: () => ask({ kind: 'acquire-lock' }),
+  }),
+  rule({
     id: 'busy/renew-lock',
     why: 'The lease must not end because the server is busy.',
     match: (o) => o.job !== undefined && hasLock(o) && o.facts.lock === undefined,

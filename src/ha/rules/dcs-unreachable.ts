@@ -1,13 +1,18 @@
 import { milliseconds } from '../../base/duration.js';
+import { log } from '../decision.js';
 import { isFencing } from '../job.js';
 import { fencingMargin, isPrimary, type Observation } from '../observation.js';
-import { conclude, type Rule, rule } from '../rule.js';
+import { ask, conclude, type Rule, rule } from '../rule.js';
+import { demoteActions } from './demote.js';
 
 /** A leader asks a store that does not answer again after this long. */
 const RETRY_MS = 1000;
 
 /** A promotion that the server was told of ends in a primary, sooner or later. */
 const mayBecomePrimary = (o: Observation): boolean => isPrimary(o) || (o.job?.job.kind === 'promote' && !o.job.isPrePromoteOpen);
+
+/** Time until this primary must begin to stop. */
+const spareOf = (o: Observation): number => o.leaseLeftMs - fencingMargin(o.config.ttlMs);
 
 /** The store gave no trustworthy answer (ha.md §4.4). Nothing is published in such a cycle. */
 export const dcsUnreachable: readonly Rule[] = [
@@ -24,10 +29,34 @@ export const dcsUnreachable: readonly Rule[] = [
     decide: () => conclude('DCS is not accessible'),
   }),
   rule({
+    id: 'dcs-unreachable/ask-members',
+    why: 'Failsafe mode: who knows that nobody else leads, and nobody will for ttl, may go on without store.',
+    // A lease that ended is not taken up again: somebody else may have led meanwhile.
+    match: (o: Observation) =>
+      isPrimary(o) && o.config.failsafeMode && o.failsafe.members.has(o.me) && spareOf(o) > 0 && o.facts.failsafe === undefined,
+    decide: () => ask({ kind: 'ask-failsafe' }),
+  }),
+  rule({
+    id: 'dcs-unreachable/other-leader',
+    why: 'A member that was asked leads itself: one of the two is one too many.',
+    match: (o: Observation) => (isPrimary(o) && o.facts.failsafe?.kind === 'other-leader' ? o.facts.failsafe : undefined),
+    decide: ({ name }) =>
+      conclude('demoted self because DCS is not accessible and I was a leader', [
+        log('error', `${name} is running as a leader, demoting self`),
+        ...demoteActions('immediate-nolock'),
+      ]),
+  }),
+  rule({
+    id: 'dcs-unreachable/failsafe',
+    why: 'Every member consented, and will not lead before the lease that was prolonged by that ends.',
+    match: (o: Observation) => isPrimary(o) && o.facts.failsafe?.kind === 'confirmed' && o.isLeaseValid,
+    decide: () => conclude('continue to run as a leader because failsafe mode is enabled and all members are accessible'),
+  }),
+  rule({
     id: 'dcs-unreachable/lease-holds',
     why: 'Nobody can take the lock before the lease ends: no answer is no reason to stop until there is just time for it.',
     match: (o: Observation) => {
-      const spare = o.leaseLeftMs - fencingMargin(o.config.ttlMs);
+      const spare = spareOf(o);
       return mayBecomePrimary(o) && spare > 0 ? { spare } : undefined;
     },
     decide: ({ spare }, o) =>

@@ -1,4 +1,5 @@
 import { log } from '../decision.js';
+import { promisedTo } from '../failsafe.js';
 import { hasLock, isPrimary, type KnownObservation } from '../observation.js';
 import { ask, conclude, type Rule, rule } from '../rule.js';
 import { demoteActions } from './demote.js';
@@ -14,6 +15,15 @@ function sentence(o: KnownObservation, everyday: string, acquired: string): stri
 
 /** This member holds the lock (ha.md §8 rows 1–3, §8.1, §9). */
 export const holder: readonly Rule<KnownObservation>[] = [
+  rule({
+    id: 'holder/promised-failsafe',
+    why: 'The store gave the key late, after this member had let a primary go on without store.',
+    match: (o) => (hasLock(o) && !isPrimary(o) ? promisedTo(o) : undefined),
+    decide: ({ name }) =>
+      conclude(`released leader key because ${name} leads in failsafe mode`, [
+        { kind: 'release-lock', lastLsn: undefined, publish: false },
+      ]),
+  }),
   rule({
     id: 'holder/paused-waiting-for-promotion',
     why: 'The operator promotes by hand; the lock is kept for that.',

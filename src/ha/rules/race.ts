@@ -4,6 +4,7 @@ import { apiUrlOf } from '../../cluster/member.js';
 import { isStarting } from '../../cluster/postgres-state.js';
 import { isSyncMember } from '../../cluster/sync-state.js';
 import { memberNamed } from '../../cluster/view.js';
+import type { PeerStatus } from '../../ports/peers.js';
 import { type Action, log } from '../decision.js';
 import {
   describeRequest,
@@ -60,6 +61,19 @@ function stayOut(o: KnownObservation, memory: Memory, lines: readonly Action[] =
 function missingAnswers(o: KnownObservation, peers: readonly Peer[]): readonly Peer[] {
   return peers.filter((peer) => o.facts.peers?.has(peer.name) !== true);
 }
+
+/** The mode is on, or was until a moment ago: a primary without store learns of the change last. */
+function isFailsafeAtWork(o: KnownObservation, memory: Memory): boolean {
+  const { failsafeMode, ttlMs, loopWaitMs } = o.config;
+  return failsafeMode || (memory.failsafeSeenAt !== undefined && o.now - memory.failsafeSeenAt < ttlMs + loopWaitMs);
+}
+
+function failsafePeers(o: KnownObservation): readonly Peer[] {
+  const listed = [...(o.cluster.view.failsafe ?? [])].map(([name, apiUrl]) => ({ name, apiUrl }));
+  return listed.filter(({ name }) => name !== o.me);
+}
+
+const isPerhapsPrimary = (answer: PeerStatus | undefined): boolean => answer?.kind !== 'answered' || !answer.isInRecovery;
 
 /** A race among `members`: first what speaks against us, then everybody's answer. */
 function runRace(o: KnownObservation, memory: Memory, options: { readonly isRequested: boolean }): Verdict {
@@ -214,6 +228,32 @@ export const race: readonly Rule<KnownObservation>[] = [
     decide: (_, o, memory) => stayOut(o, memory),
   }),
   rule({
+    id: 'race/not-in-failsafe-map',
+    why: 'A primary may go on without store by the word of those listed; an unlisted one was never asked.',
+    match: (o, memory) => {
+      const { failsafe } = o.cluster.view;
+      return isFailsafeAtWork(o, memory) && failsafe !== undefined && failsafe.size > 0 && !failsafe.has(o.me);
+    },
+    decide: (_, o, memory) => stayOut(o, memory),
+  }),
+  rule({
+    id: 'race/may-have-promised',
+    why: 'Before its restart this member may have let a primary go on without store; that word holds for ttl.',
+    match: (o, memory) => {
+      const others = failsafePeers(o);
+      const isYoung = o.now - o.failsafe.knownSince < o.config.ttlMs;
+      if (!isYoung || others.length === 0 || !isFailsafeAtWork(o, memory)) return undefined;
+      const missing = missingAnswers(o, others);
+      if (missing.length > 0) return ask({ kind: 'ask-peers', peers: missing });
+      const silent = others.find(({ name }) => isPerhapsPrimary(o.facts.peers?.get(name)));
+      if (silent === undefined) return undefined;
+      return stayOut(o, memory, [
+        log('info', `backoff: this agent started less than ttl ago, and ${silent.name} may lead in failsafe mode`),
+      ]);
+    },
+    decide: (verdict) => verdict,
+  }),
+  rule({
     id: 'race/switchover-needs-synchronous-standby',
     why: 'Only members of /sync have every acknowledged commit.',
     match: (o) => request(o)?.leader !== undefined && isSyncActive(o) && !isSyncMember(o.cluster.view.sync, o.me),
@@ -230,15 +270,6 @@ export const race: readonly Rule<KnownObservation>[] = [
     why: 'A required watchdog that can’t be armed keeps a member from leading.',
     match: (o) => !o.watchdog.isHealthy,
     decide: (_, o, memory) => stayOut(o, memory, [log('warning', 'Watchdog device is not usable')]),
-  }),
-  rule({
-    id: 'race/not-in-failsafe-map',
-    why: 'A primary may go on without store by the word of those listed; an unlisted one was never asked.',
-    match: (o) => {
-      const { failsafe } = o.cluster.view;
-      return o.config.failsafeMode && failsafe !== undefined && failsafe.size > 0 && !failsafe.has(o.me);
-    },
-    decide: (_, o, memory) => stayOut(o, memory),
   }),
   rule({
     id: 'race/not-synchronous',

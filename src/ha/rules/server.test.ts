@@ -1,5 +1,6 @@
 import { describe, test } from 'node:test';
 import { type DecisionCase, verify } from '../../../test/decisions/case.js';
+import { failsafeCases } from '../../../test/decisions/failsafe.js';
 import { bootstrapCases, dataDirectoryCases, identityCases } from '../../../test/decisions/joining.js';
 import { busyCases, dcsUnreachableCases, recoveringCases, startingCases, stoppedCases } from '../../../test/decisions/server.js';
 
@@ -12,6 +13,7 @@ const TABLES: Readonly<Record<string, readonly DecisionCase[]>> = {
   identity: identityCases,
   stopped: stoppedCases,
   'dcs-unreachable': dcsUnreachableCases,
+  'failsafe mode': failsafeCases,
 };
 
 for (const [table, cases] of Object.entries(TABLES)) {

@@ -1,0 +1,273 @@
+import { milliseconds } from '../../src/base/duration.js';
+import { at, healthyCluster, healthyStandby, leaderless, lsn, NOW, RUNNING_AS_PRIMARY, type Scene, slot } from '../support/builders.js';
+import type { DecisionCase } from './case.js';
+
+const cutOff = () => healthyCluster().failsafe('a', 'b', 'c').dcsUnavailable();
+const confirmed = (scene: Scene) => scene.answering({ failsafe: { kind: 'confirmed' } });
+const unconfirmed = (scene: Scene) => scene.answering({ failsafe: { kind: 'unconfirmed', missing: ['c'] } });
+const GOES_ON = 'continue to run as a leader because failsafe mode is enabled and all members are accessible';
+const GIVES_UP = 'demoted self because DCS is not accessible and I was a leader';
+const OFFLINE = ['cancel-job', 'start-job demote offline'];
+const NOLOCK = ['drop-lease', 'cancel-job', 'start-job demote immediate-nolock'];
+const STAYS = 'following a different leader because i am not the healthiest node';
+const PROMOTES = {
+  rules: ['holder/promote'],
+  reason: 'promoted self to leader by acquiring session lock',
+  actions: ['acquire-lock', 'start-job promote'],
+};
+
+/** The primary's side: going on without store (ha.md §19.2). */
+const asking: readonly DecisionCase[] = [
+  {
+    name: 'T143: all members consent',
+    given: confirmed(cutOff()),
+    expect: {
+      rules: ['dcs-unreachable/ask-members', 'dcs-unreachable/failsafe'],
+      reason: GOES_ON,
+      beside: ['dcs-unreachable/primary', 'dcs-unreachable/lease-holds', 'dcs-unreachable/other-leader'],
+    },
+  },
+  {
+    name: 'one does not consent, and the lease holds',
+    given: unconfirmed(cutOff()).leaseLeft(9000),
+    expect: {
+      rules: ['dcs-unreachable/ask-members', 'dcs-unreachable/lease-holds'],
+      reason: 'DCS is not accessible, continuing to run as leader because the lock is confirmed for 9 more seconds',
+      beside: ['dcs-unreachable/failsafe', 'dcs-unreachable/other-leader'],
+    },
+  },
+  {
+    name: 'T144: one does not consent, and the lease ends with the round',
+    given: unconfirmed(cutOff())
+      .facts({ failsafe: { kind: 'unconfirmed', missing: ['c'] } })
+      .leaseLeft(5000),
+    expect: { rules: ['dcs-unreachable/primary'], reason: GIVES_UP, actions: OFFLINE, beside: ['dcs-unreachable/failsafe'] },
+  },
+  {
+    name: 'T150: one leads itself',
+    given: cutOff().answering({ failsafe: { kind: 'other-leader', name: 'c' } }),
+    expect: {
+      rules: ['dcs-unreachable/ask-members', 'dcs-unreachable/other-leader'],
+      reason: GIVES_UP,
+      actions: NOLOCK,
+      log: ['error: c is running as a leader, demoting self'],
+      memory: { rewind: 'check' },
+    },
+  },
+  {
+    name: 'T145: this member is not in the map, and nobody is asked',
+    given: confirmed(healthyCluster().failsafe('b', 'c').dcsUnavailable()).leaseLeft(0),
+    expect: { rules: ['dcs-unreachable/primary'], reason: GIVES_UP, actions: OFFLINE, beside: ['dcs-unreachable/ask-members'] },
+  },
+  {
+    name: 'T146: the only member',
+    given: confirmed(healthyCluster().failsafe('a').dcsUnavailable()),
+    expect: { rules: ['dcs-unreachable/failsafe'], reason: GOES_ON },
+  },
+  {
+    name: 'a lease that is about to end is not worth a round',
+    given: confirmed(cutOff()).leaseLeft(5000),
+    expect: { rules: ['dcs-unreachable/primary'], reason: GIVES_UP, actions: OFFLINE, beside: ['dcs-unreachable/ask-members'] },
+  },
+  {
+    name: 'the lease ended while the members were asked',
+    given: cutOff()
+      .facts({ failsafe: { kind: 'confirmed' } })
+      .leaseLeft(0),
+    expect: { rules: ['dcs-unreachable/primary'], reason: GIVES_UP, actions: OFFLINE, beside: ['dcs-unreachable/failsafe'] },
+  },
+  {
+    name: 'the mode is off',
+    given: confirmed(cutOff()).config({}).leaseLeft(0),
+    expect: { rules: ['dcs-unreachable/primary'], reason: GIVES_UP, actions: OFFLINE, beside: ['dcs-unreachable/ask-members'] },
+  },
+  {
+    name: 'a standby asks nobody',
+    given: confirmed(healthyStandby().failsafe('a', 'b', 'c').dcsUnavailable()),
+    expect: { rules: ['dcs-unreachable/standby'], reason: 'DCS is not accessible', beside: ['dcs-unreachable/ask-members'] },
+  },
+  {
+    name: 'maintenance mode asks nobody',
+    given: confirmed(cutOff()).paused(),
+    expect: { rules: ['dcs-unreachable/paused'], reason: 'DCS is not accessible', beside: ['dcs-unreachable/ask-members'] },
+  },
+  {
+    name: 'slots of cascaded members are moved on by what the members told',
+    given: confirmed(
+      healthyCluster()
+        .member('c', { tags: { replicatefrom: 'b' } })
+        .ledBy('a'),
+    )
+      .failsafe('a', 'b', 'c')
+      .config({ failsafe_mode: true, postgresql: { use_slots: true } })
+      .telling({ slots: [slot('b', { isActive: true }), slot('c')] })
+      .knowing({ positions: new Map([['c', lsn(950)]]) })
+      .dcsUnavailable(),
+    expect: { rules: ['dcs-unreachable/failsafe'], reason: GOES_ON, actions: ['advance-slot c 950'] },
+  },
+  {
+    name: 'the key ran out meanwhile, the store is back, and a job runs',
+    given: healthyCluster()
+      .failsafe('a', 'b', 'c')
+      .knowing({ isLeading: true })
+      .after('a')
+      .job({ kind: 'restart', timeoutMs: milliseconds(1000) }),
+    expect: {
+      rules: ['busy/regain-lock', 'busy/lock-kept'],
+      reason: 'updated leader lock during restart',
+      actions: ['acquire-lock'],
+      beside: ['busy/lock-lost-as-primary'],
+    },
+  },
+  {
+    name: 'as before, but the lease rests on the store alone',
+    given: healthyCluster()
+      .failsafe('a', 'b', 'c')
+      .after('a')
+      .job({ kind: 'restart', timeoutMs: milliseconds(1000) }),
+    expect: {
+      rules: ['busy/lock-lost-as-primary'],
+      reason: 'lost leader lock during restart',
+      actions: NOLOCK,
+      beside: ['busy/regain-lock'],
+    },
+  },
+  {
+    name: 'the key ran out meanwhile, and the store is back',
+    given: healthyCluster().failsafe('a', 'b', 'c').after('a'),
+    expect: { rules: ['race/primary', 'holder/primary'], reason: 'acquired session lock as a leader', actions: ['acquire-lock'] },
+  },
+];
+
+/** The side of who was asked (ha.md §19.4). */
+const following: readonly DecisionCase[] = [
+  {
+    name: 'T147: consented, and the leader key ran out',
+    given: leaderless().failsafe('a', 'b', 'c').promised('c', 25),
+    expect: {
+      rules: ['follow/steady'],
+      reason: 'no action. I am (a), a secondary, and following a leader (c)',
+      beside: ['race/run', 'busy/regain-lock'],
+    },
+  },
+  {
+    name: 'T148: the promise is over',
+    given: leaderless().failsafe('a', 'b', 'c').promised('c', 0),
+    expect: { ...PROMOTES, beside: ['follower/follow-leader', 'holder/promised-failsafe'] },
+  },
+  {
+    name: 'the mode was turned off, and the promise holds',
+    given: leaderless().promised('c', 25),
+    expect: { rules: ['follow/steady'], reason: 'no action. I am (a), a secondary, and following a leader (c)', beside: ['race/run'] },
+  },
+  {
+    name: 'the store shows another leader',
+    given: leaderless().failsafe('a', 'b', 'c').ledBy('b').promised('c', 25),
+    expect: { rules: ['follow/steady'], reason: 'no action. I am (a), a secondary, and following a leader (b)' },
+  },
+  {
+    name: 'a manual failover waits for the promise to end',
+    given: leaderless().failsafe('a', 'b', 'c').promised('c', 25).request({ member: 'a' }),
+    expect: {
+      rules: ['follow/steady'],
+      reason: 'no action. I am (a), a secondary, and following a leader (c)',
+      beside: ['race/requested'],
+    },
+  },
+  {
+    name: 'the store gave the key after the promise',
+    given: leaderless().failsafe('a', 'b', 'c').ledBy('a').promised('c', 25),
+    expect: {
+      rules: ['holder/promised-failsafe'],
+      reason: 'released leader key because c leads in failsafe mode',
+      actions: ['release-lock'],
+      beside: ['holder/promote', 'holder/renew-lock'],
+    },
+  },
+  {
+    name: 'the slots of the primary are followed while the store is silent',
+    given: healthyStandby()
+      .member('c', { tags: { replicatefrom: 'a' } })
+      .ledBy('b')
+      .failsafe('a', 'b', 'c')
+      .config({ failsafe_mode: true, postgresql: { use_slots: true } })
+      .telling({ slots: [slot('b'), slot('c', { isActive: true })] })
+      .promised('b', 25, { b: lsn(980), c: lsn(970) })
+      .dcsUnavailable(),
+    expect: { rules: ['dcs-unreachable/standby'], reason: 'DCS is not accessible', actions: ['advance-slot b 980'] },
+  },
+];
+
+const racing: readonly DecisionCase[] = [
+  {
+    name: 'T149: not in the map',
+    given: leaderless().failsafe('b', 'c'),
+    expect: { rules: ['race/not-in-failsafe-map'], reason: STAYS, beside: ['race/run'] },
+  },
+  {
+    name: 'T149: an empty map',
+    given: leaderless().config({ failsafe_mode: true }).view({ failsafe: new Map() }),
+    expect: { ...PROMOTES, beside: ['race/not-in-failsafe-map', 'race/may-have-promised'] },
+  },
+  {
+    name: 'not in the map, as the candidate of a manual failover',
+    given: leaderless().failsafe('b', 'c').request({ member: 'a' }),
+    expect: { rules: ['race/not-in-failsafe-map'], reason: STAYS, beside: ['race/requested'] },
+  },
+  {
+    name: 'not in the map, and the mode was turned off a moment ago',
+    given: leaderless()
+      .failsafe('b', 'c')
+      .config({})
+      .remember({ failsafeSeenAt: milliseconds(NOW - 39_000) }),
+    expect: { rules: ['race/not-in-failsafe-map'], reason: STAYS },
+  },
+  {
+    name: 'not in the map, and the mode was turned off long ago',
+    given: leaderless()
+      .failsafe('b', 'c')
+      .config({})
+      .remember({ failsafeSeenAt: milliseconds(NOW - 40_000) }),
+    expect: { ...PROMOTES, beside: ['race/not-in-failsafe-map'] },
+  },
+  {
+    name: 'the agent just started, and a member of the map does not answer',
+    given: leaderless()
+      .failsafe('a', 'b', 'c')
+      .young(29)
+      .peers({ b: at(900) }),
+    expect: {
+      rules: ['race/may-have-promised'],
+      reason: STAYS,
+      log: ['info: backoff: this agent started less than ttl ago, and c may lead in failsafe mode'],
+      beside: ['race/run'],
+    },
+  },
+  {
+    name: 'the agent just started, and a member of the map is a primary',
+    given: leaderless()
+      .failsafe('a', 'b', 'c')
+      .young(29)
+      .peers({ b: at(900), c: RUNNING_AS_PRIMARY })
+      .request({ member: 'a' }),
+    expect: { rules: ['race/may-have-promised'], reason: STAYS, beside: ['race/requested'] },
+  },
+  {
+    name: 'the agent just started, and all members of the map are standbys',
+    given: leaderless()
+      .failsafe('a', 'b', 'c')
+      .young(29)
+      .peers({ b: at(900), c: at(900) }),
+    expect: { ...PROMOTES, rules: ['race/may-have-promised', 'race/run', 'holder/promote'] },
+  },
+  {
+    name: 'the agent started ttl ago',
+    given: leaderless()
+      .failsafe('a', 'b', 'c')
+      .young(30)
+      .peers({ b: at(900) }),
+    expect: { ...PROMOTES, beside: ['race/may-have-promised'] },
+  },
+];
+
+export const failsafeCases: readonly DecisionCase[] = [...asking, ...following, ...racing];
