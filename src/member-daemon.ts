@@ -79,6 +79,7 @@ export class MemberDaemon implements AgentConfiguration {
         Object.entries(parts.environment).filter((entry): entry is [string, string] => entry[1] !== undefined),
       ),
       retryTimeoutMs: () => this.timings.retryTimeoutMs,
+      loopWaitMs: () => this.timings.loopWaitMs,
       synchronousMode: () => synchronousMode(this.dynamic),
     });
   }

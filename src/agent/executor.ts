@@ -161,8 +161,8 @@ export async function execute(action: Action, o: Observation, parts: ExecutorPar
       parts.checkpointAfterPromote();
       return NOTHING;
     case 'stop-server':
-      await postgres.stop({ mode: action.mode, checkpoint: false, timeoutMs: action.timeoutMs });
-      return NOTHING;
+      // What follows (giving the lock away) rests on the server being down.
+      return { isFailed: !(await postgres.stop({ mode: action.mode, checkpoint: false, timeoutMs: action.timeoutMs })) };
     case 'move-data-directory-aside':
       await postgres.moveDataDirectoryAside();
       return NOTHING;

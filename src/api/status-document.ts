@@ -23,6 +23,7 @@ export function isSyncStandby(s: AgentSnapshot, name: string): boolean {
 export function statusDocument(control: Pick<AgentControl, 'name' | 'scope'>, s: AgentSnapshot): Record<string, unknown> {
   const filled = (value: object): object | undefined => (Object.keys(value).length > 0 ? value : undefined);
   const pending = filled(s.postgres.pendingRestart);
+  const troubles = (s.postgres.troubles ?? []).map((trouble) => trouble.kind);
   return {
     ...serverFields(control.name, s),
     pause: s.config.isPaused || undefined,
@@ -36,6 +37,8 @@ export function statusDocument(control: Pick<AgentControl, 'name' | 'scope'>, s:
     patroni: { version: COMPATIBLE_VERSION, scope: control.scope, name: control.name },
     scheduled_restart: s.scheduledRestart,
     watchdog_failed: s.isWatchdogFailed || undefined,
+    disk_full: troubles.some((kind) => kind === 'disk-full') || undefined,
+    server_troubles: troubles.length > 0 ? troubles : undefined,
     logger_queue_size: s.logQueue.size > 2 ? s.logQueue.size : undefined,
     logger_records_lost: s.logQueue.size > 2 && s.logQueue.lost > 0 ? s.logQueue.lost : undefined,
   };

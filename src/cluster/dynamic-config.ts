@@ -18,6 +18,8 @@ export interface GlobalConfig extends Timings {
   /** undefined: no limit. */
   readonly primaryStopTimeoutMs: Milliseconds | undefined;
   readonly primaryRaceBackoffMs: Milliseconds;
+  /** How long the server of a leader may be proven useless before another member gets its chance; undefined: for ever. */
+  readonly primaryUselessTimeoutMs: Milliseconds | undefined;
   readonly synchronousMode: 'off' | 'on' | 'quorum';
   readonly synchronousModeStrict: boolean;
   readonly synchronousNodeCount: number;
@@ -119,6 +121,7 @@ export function parseGlobalConfig(
     primaryStartTimeoutMs: seconds(integer(timeoutSetting(data, 'primary_start_timeout', 'master_start_timeout'), 300)),
     primaryStopTimeoutMs: stopTimeout > 0 && synchronousMode !== 'off' ? seconds(stopTimeout) : undefined,
     primaryRaceBackoffMs: seconds(integer(data['primary_race_backoff'], 0)),
+    primaryUselessTimeoutMs: uselessTimeout(data, clamped.timings.ttlMs),
     synchronousMode,
     synchronousModeStrict: strict,
     synchronousNodeCount: Math.max(integer(data['synchronous_node_count'], 1), strict ? 1 : 0),
@@ -136,6 +139,17 @@ export function parseGlobalConfig(
 
 function timeoutSetting(data: Readonly<Record<string, unknown>>, name: string, legacy: string): unknown {
   return name in data ? data[name] : data[legacy];
+}
+
+/** Our own setting. Its default is the time that a crashed primary gets, and no less than a ttl: slow is not dead. */
+function uselessTimeout(data: Readonly<Record<string, unknown>>, ttlMs: Milliseconds): Milliseconds | undefined {
+  const own = data['primary_useless_timeout'];
+  if (own !== undefined) {
+    const wanted = integer(own, 300);
+    return wanted > 0 ? seconds(wanted) : undefined;
+  }
+  const start = seconds(integer(timeoutSetting(data, 'primary_start_timeout', 'master_start_timeout'), 300));
+  return start > ttlMs ? start : ttlMs;
 }
 
 function bool(value: unknown): boolean {

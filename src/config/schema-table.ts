@@ -164,7 +164,7 @@ export const SCHEMA: readonly SchemaRow[] = [
   ...rows(DCS, 'maximum_lag_on_syncnode?', numeric(-1)),
   ...rows(DCS, 'member_slots_ttl?', numeric(0, Number.MAX_SAFE_INTEGER, { base: 's' })),
   ...rows(DCS, 'primary_start_timeout? primary_stop_timeout? master_start_timeout? master_stop_timeout?', numeric(0)),
-  ...rows(DCS, 'max_timelines_history? primary_race_backoff?', numeric(0)),
+  ...rows(DCS, 'max_timelines_history? primary_race_backoff? primary_useless_timeout?', numeric(0)),
   ...rows(DCS, 'synchronous_mode?', synchronousMode),
   ...rows(DCS, 'synchronous_mode_strict? check_timeline? failsafe_mode? pause?', bool),
   ...rows(DCS, 'synchronous_node_count?', numeric(1, Number.MAX_SAFE_INTEGER, low)),

@@ -17,7 +17,7 @@ const DYNAMIC_ONLY = new Set(
   (
     'ttl loop_wait retry_timeout standby_cluster pause synchronous_mode synchronous_mode_strict synchronous_node_count maximum_lag_on_failover ' +
     'maximum_lag_on_syncnode primary_start_timeout primary_stop_timeout master_start_timeout master_stop_timeout primary_race_backoff ' +
-    'max_timelines_history check_timeline failsafe_mode member_slots_ttl slots permanent_slots permanent_replication_slots ignore_slots'
+    'primary_useless_timeout max_timelines_history check_timeline failsafe_mode member_slots_ttl slots permanent_slots permanent_replication_slots ignore_slots'
   ).split(' '),
 );
 

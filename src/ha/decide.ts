@@ -18,6 +18,7 @@ import { race } from './rules/race.js';
 import { recovering } from './rules/recovering.js';
 import { starting } from './rules/starting.js';
 import { stopped } from './rules/stopped.js';
+import { useless } from './rules/useless.js';
 import { withUpkeep } from './upkeep.js';
 
 /** One situation with its table. The first situation whose table has a matching row decides. */
@@ -33,6 +34,7 @@ export const SITUATIONS: readonly Situation[] = [
   { name: 'starting', applies: () => true, table: starting },
   { name: 'bootstrap', applies: (_, memory) => isBootstrapping(memory), table: bootstrap },
   { name: 'recovering', applies: () => true, table: recovering },
+  { name: 'useless', applies: (o) => o.postgres.isProcessRunning, table: useless },
   { name: 'data-directory', applies: () => true, table: dataDirectory },
   { name: 'identity', applies: () => true, table: identity },
   { name: 'stopped', applies: () => true, table: stopped },

@@ -160,6 +160,8 @@ export interface TakeoverQuestion {
   readonly targetLsn?: Lsn;
   /** Ask everybody but the requested candidate. */
   readonly excludeCandidate?: boolean;
+  /** A member whose disk is full does not count. */
+  readonly needsRoom?: boolean;
 }
 
 /** Members who may take over from this one, by the request and the synchronous state (ha.md §10.4). */
@@ -184,7 +186,7 @@ export function judgeTakeover(o: KnownObservation, answers: PeerAnswers, questio
   const lines: Action[] = [];
   let able = 0;
   for (const { name } of peers) {
-    const reason = takeoverObstacle(o, name, answers.get(name), question.targetLsn);
+    const reason = takeoverObstacle(o, name, answers.get(name), question);
     if (reason === undefined) able++;
     else lines.push(log('info', reason));
   }
@@ -199,11 +201,12 @@ function takeoverObstacle(
   o: KnownObservation,
   name: string,
   status: PeerStatus | undefined,
-  targetLsn: Lsn | undefined,
+  { targetLsn, needsRoom }: TakeoverQuestion,
 ): string | undefined {
   const limitation = limitationOf(status);
   if (limitation !== undefined || status === undefined || status.kind === 'unreachable')
     return `Member ${name} is ${limitation ?? 'not reachable'}`;
+  if (needsRoom === true && status.isDiskFull === true) return `The disk of member ${name} is full as well`;
   const { lastLsn } = o.cluster.view.status;
   const isBehind = targetLsn !== undefined ? status.lsn < targetLsn : lastLsn - status.lsn > BigInt(o.config.maximumLagOnFailover);
   if (isBehind) return `Member ${name} exceeds maximum replication lag`;

@@ -35,6 +35,8 @@ export interface Memory {
   readonly yieldUntil: Milliseconds | undefined;
   /** When failsafe mode was last seen to be on. */
   readonly failsafeSeenAt: Milliseconds | undefined;
+  /** When the server of this member crashed as primary under the lock: the last few times. */
+  readonly crashes: readonly Milliseconds[];
 }
 
 export const INITIAL_MEMORY: Memory = {
@@ -55,6 +57,7 @@ export const INITIAL_MEMORY: Memory = {
   announcedSchedule: undefined,
   yieldUntil: undefined,
   failsafeSeenAt: undefined,
+  crashes: [],
 };
 
 export function isRewindPending(memory: Memory): boolean {

@@ -9,6 +9,7 @@ import { bootstrapCases, dataDirectoryCases, identityCases } from '../../test/de
 import { raceCases } from '../../test/decisions/race.js';
 import { busyCases, dcsUnreachableCases, recoveringCases, startingCases, stoppedCases } from '../../test/decisions/server.js';
 import { standbyClusterCases } from '../../test/decisions/standby-cluster.js';
+import { crashLoopCases, overdueStopCases, uselessCases } from '../../test/decisions/useless.js';
 import { play } from '../../test/support/play.js';
 import { SITUATIONS } from './decide.js';
 import { followTable } from './rules/follow.js';
@@ -30,6 +31,9 @@ const CASES: readonly DecisionCase[] = [
   ...divergenceCases,
   ...standbyClusterCases,
   ...failsafeCases,
+  ...uselessCases,
+  ...overdueStopCases,
+  ...crashLoopCases,
 ];
 
 const IDS = allTables().flatMap(({ rows }) => rows.map(({ id }) => id));

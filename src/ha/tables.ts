@@ -14,6 +14,7 @@ export interface TableOfRules {
 const WHEN: Readonly<Record<string, string>> = {
   busy: 'A job runs.',
   bootstrap: 'This member initialises the cluster.',
+  useless: 'The server runs.',
   race: 'Nobody holds the leader lock.',
   holder: 'This member holds the leader lock.',
 };
@@ -28,7 +29,11 @@ export function allTables(): readonly TableOfRules[] {
       rows: [{ id: 'prologue/repair-keys', why: 'The leader writes keys again that somebody deleted or spoilt.' }],
     },
     ...SITUATIONS.map(({ name, table }) => ({ name, when: WHEN[name] ?? 'Always.', rows: table })),
-    { name: 'switchover', when: 'Inner table of `holder/manual-request` and `starting/manual-request`.', rows: manualRequestRows },
+    {
+      name: 'switchover',
+      when: 'Inner table of `holder/manual-request`, `starting/manual-request` and `useless/manual-request`.',
+      rows: manualRequestRows,
+    },
     {
       name: 'follow',
       when: 'Inner table of the rows of `follower` and of `holder/standby-leader`.',

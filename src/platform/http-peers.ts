@@ -79,5 +79,6 @@ export function parsePeerStatus(body: string): PeerStatus {
     timeline: parseInteger(document['timeline']) ?? 0,
     tags: isPlainObject(tags) ? tags : {},
     isWatchdogFailed: isTruthy(document['watchdog_failed']),
+    ...(isTruthy(document['disk_full']) ? { isDiskFull: true } : {}),
   };
 }

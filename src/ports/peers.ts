@@ -12,6 +12,8 @@ export type PeerStatus =
       readonly timeline: number;
       readonly tags: Tags;
       readonly isWatchdogFailed: boolean;
+      /** Our extension: members of other implementations don't say it. */
+      readonly isDiskFull?: boolean;
     };
 
 export interface FailsafePing {

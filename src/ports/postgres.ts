@@ -2,6 +2,7 @@ import type { Milliseconds } from '../base/duration.js';
 import type { Lsn } from '../base/lsn.js';
 import type { HistoryLine } from '../cluster/history.js';
 import type { PostgresRole, PostgresState } from '../cluster/postgres-state.js';
+import type { ServerTrouble } from '../cluster/server-trouble.js';
 
 /** A server that can be followed, cloned from or rewound from. */
 export interface Upstream {
@@ -89,7 +90,8 @@ export interface PostgresObservation {
   readonly dataDirectory:
     | { readonly kind: 'empty' }
     | { readonly kind: 'present' }
-    | { readonly kind: 'inaccessible'; readonly error: string };
+    /** `isSilent`: no answer in time, which is not yet a refusal: a disk may be slow for a moment. */
+    | { readonly kind: 'inaccessible'; readonly error: string; readonly isSilent?: boolean };
   /** 150000 for 15; 0 unknown. */
   readonly majorVersion: number;
   /** Database system identifier; undefined while not known. */
@@ -108,6 +110,8 @@ export interface PostgresObservation {
   readonly pendingRestart: Readonly<Record<string, { readonly old_value: string; readonly new_value: string }>>;
   /** A standby or recovery signal file (or recovery.conf) exists. */
   readonly hasRecoveryConfiguration: boolean;
+  /** What probes found that keeps a running server from its work; absent: nothing is probed. */
+  readonly troubles?: readonly ServerTrouble[];
 }
 
 /** The fields of pg_controldata that are used, by meaning; undefined where the output lacks them. */

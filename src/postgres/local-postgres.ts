@@ -36,6 +36,8 @@ import { Divergence } from './divergence.js';
 import { follow } from './follow.js';
 import { LocalConfiguration } from './local-configuration.js';
 import { Observer } from './observe.js';
+import { DiskProbe } from './probe/disk.js';
+import { ServerProbe } from './probe/server-probe.js';
 import { FileGuard, FilesUnavailable } from './process/file-guard.js';
 import { InstanceState } from './process/instance-state.js';
 import { Lifecycle } from './process/lifecycle.js';
@@ -69,6 +71,7 @@ export interface LocalPostgresOptions {
   /** The agent's own environment; what the server must not see is filtered. */
   readonly environment: Readonly<Record<string, string>>;
   readonly retryTimeoutMs: () => number;
+  readonly loopWaitMs?: () => number;
   readonly synchronousMode: () => 'off' | 'on' | 'strict';
   /** The umask that the agent was started with, for files outside of the data directory; default: the present one. */
   readonly umask?: number;
@@ -158,6 +161,14 @@ export class LocalPostgres implements Postgres {
       control: this.control,
       lifecycle: this.lifecycle,
       configuration,
+      probe: new ServerProbe({
+        ...options,
+        disk: new DiskProbe({ clock }),
+        target: () => configuration.localTarget(),
+        dataDir: () => this.settings.dataDir,
+        majorVersion,
+        isUp: () => this.state.state === 'running' && this.server.current() !== undefined,
+      }),
       dataDir: () => this.settings.dataDir,
       majorVersion,
       isTakenOver: () => this.callbacks.wasCalled,

@@ -4,6 +4,7 @@ import type { Log } from '../ports/log.js';
 import type { PostgresObservation } from '../ports/postgres.js';
 import type { ControlDataReader } from './control-data/control-data.js';
 import { hasRecoveryConfiguration, isDataDirectoryEmpty } from './control-data/data-directory.js';
+import type { ServerProbe } from './probe/server-probe.js';
 import { type FileGuard, FilesUnavailable } from './process/file-guard.js';
 import type { InstanceState } from './process/instance-state.js';
 import type { Lifecycle } from './process/lifecycle.js';
@@ -24,6 +25,7 @@ export interface ObserverParts {
   readonly control: ControlDataReader;
   readonly lifecycle: Lifecycle;
   readonly configuration: ServerConfiguration;
+  readonly probe: ServerProbe;
   readonly dataDir: () => string;
   readonly majorVersion: () => Promise<number>;
   readonly isTakenOver: () => boolean;
@@ -57,8 +59,13 @@ export class Observer {
 
   async observe(timeoutMs: number, withSynchronousState: boolean): Promise<PostgresObservation> {
     const { clock } = this.parts;
-    const deadline = clock.monotonic() + timeoutMs;
+    const begin = clock.monotonic();
+    const deadline = begin + timeoutMs;
     const directory = await this.directory();
+    const { dataDirectory } = directory;
+    const isSilent = dataDirectory.kind === 'inaccessible' && dataDirectory.isSilent === true;
+    this.parts.probe.noteDirectory(begin, isSilent ? dataDirectory.error : undefined);
+    this.parts.probe.touch();
     const isRunning = await this.findProcess();
     const status = isRunning ? await this.status(deadline, withSynchronousState) : await this.notRunning();
     return this.observation(directory, status);
@@ -76,6 +83,7 @@ export class Observer {
       status,
       isTakenOver: this.parts.isTakenOver(),
       pendingRestart: configuration.pendingRestart,
+      troubles: this.parts.probe.troubles,
     };
   }
 
@@ -115,7 +123,7 @@ export class Observer {
       if (!(error instanceof FilesUnavailable) && !(error instanceof Error && 'code' in error)) throw error;
       const last = this.lastDirectory;
       return {
-        dataDirectory: { kind: 'inaccessible', error: error.message },
+        dataDirectory: { kind: 'inaccessible', error: error.message, ...(error instanceof FilesUnavailable ? { isSilent: true } : {}) },
         majorVersion: last?.majorVersion ?? majorVersion,
         hasRecoveryConfiguration: last?.hasRecoveryConfiguration ?? false,
         systemId: this.systemId,

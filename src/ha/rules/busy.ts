@@ -4,6 +4,7 @@ import { isBootstrapping } from '../memory.js';
 import { hasLock, isPrimary, type KnownObservation } from '../observation.js';
 import { ask, conclude, type Rule, rule } from '../rule.js';
 import { canSomebodyTakeOver } from '../takeover.js';
+import { isStopOverdue } from '../useless.js';
 import { demoteActions } from './demote.js';
 
 const hasLostLock = (o: KnownObservation): boolean => !hasLock(o) || o.facts.lock === 'lost';
@@ -47,6 +48,23 @@ export const busy: readonly Rule<KnownObservation>[] = [
           ])
         : conclude('updated leader lock during doing crash recovery in a single user mode', takeover.log);
     },
+  }),
+  rule({
+    id: 'busy/stop-takes-too-long',
+    why: 'A stop that hangs (a stuck archive_command, a disk) must not keep the cluster without a primary for ever.',
+    match: (o) => {
+      if (hasLostLock(o) || o.config.isPaused || !isStopOverdue(o)) return undefined;
+      const takeover = canSomebodyTakeOver(o, {});
+      return o.job !== undefined && (takeover.kind === 'ask' || takeover.yes) ? { job: o.job.job, takeover } : undefined;
+    },
+    decide: ({ job, takeover }) =>
+      takeover.kind === 'ask'
+        ? ask(takeover.question)
+        : conclude(`terminated ${jobName(job)} because stopping PostgreSQL takes too long`, [
+            ...takeover.log,
+            log('error', `Demoting self because ${jobName(job)} is taking too long`),
+            ...demoteActions('immediate'),
+          ]),
   }),
   rule({
     id: 'busy/lock-kept',

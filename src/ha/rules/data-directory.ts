@@ -3,13 +3,21 @@ import { hasLock, type KnownObservation } from '../observation.js';
 import { ask, conclude, type Rule, rule } from '../rule.js';
 import { cloneSource } from '../upstream.js';
 
+/** A refusal, or silence while nothing runs. A running server is not stopped because its disk was slow for a moment. */
+function inaccessible(o: KnownObservation) {
+  const { dataDirectory, isProcessRunning } = o.postgres;
+  return dataDirectory.kind === 'inaccessible' && !(dataDirectory.isSilent === true && isProcessRunning) ? dataDirectory : undefined;
+}
+
 const isEmpty = (o: KnownObservation): boolean => o.postgres.dataDirectory.kind === 'empty';
 
 /** A server without its directory is stopped at once; nothing that it answers can be trusted. */
 function withoutDirectory(o: KnownObservation): readonly Action[] {
   const actions: Action[] = [];
   if (o.postgres.isProcessRunning) actions.push({ kind: 'stop-server', mode: 'immediate', timeoutMs: o.config.retryTimeoutMs });
-  if (o.postgres.role !== 'uninitialized') actions.push({ kind: 'set-role', role: 'uninitialized' });
+  const { dataDirectory, role } = o.postgres;
+  const isSilent = dataDirectory.kind === 'inaccessible' && dataDirectory.isSilent === true;
+  if (role !== 'uninitialized' && !isSilent) actions.push({ kind: 'set-role', role: 'uninitialized' });
   actions.push({ kind: 'disarm-watchdog' });
   return actions;
 }
@@ -29,7 +37,7 @@ export const dataDirectory: readonly Rule<KnownObservation>[] = [
   rule({
     id: 'data-directory/holder-is-inaccessible',
     why: 'A leader that can’t read its data leads nobody.',
-    match: (o) => o.postgres.dataDirectory.kind === 'inaccessible' && hasLock(o),
+    match: (o) => hasLock(o) && inaccessible(o) !== undefined,
     decide: (_, o) =>
       conclude('released leader key voluntarily as data dir not accessible and currently leader', [
         ...withoutDirectory(o),
@@ -39,7 +47,7 @@ export const dataDirectory: readonly Rule<KnownObservation>[] = [
   rule({
     id: 'data-directory/inaccessible',
     why: 'Nothing can be done without the directory.',
-    match: (o) => (o.postgres.dataDirectory.kind === 'inaccessible' ? o.postgres.dataDirectory : undefined),
+    match: inaccessible,
     decide: ({ error }, o) => conclude(`data directory is not accessible: ${error}`, withoutDirectory(o)),
   }),
   rule({

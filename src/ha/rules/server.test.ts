@@ -3,6 +3,7 @@ import { type DecisionCase, verify } from '../../../test/decisions/case.js';
 import { failsafeCases } from '../../../test/decisions/failsafe.js';
 import { bootstrapCases, dataDirectoryCases, identityCases } from '../../../test/decisions/joining.js';
 import { busyCases, dcsUnreachableCases, recoveringCases, startingCases, stoppedCases } from '../../../test/decisions/server.js';
+import { crashLoopCases, overdueStopCases, uselessCases } from '../../../test/decisions/useless.js';
 
 const TABLES: Readonly<Record<string, readonly DecisionCase[]>> = {
   busy: busyCases,
@@ -14,6 +15,9 @@ const TABLES: Readonly<Record<string, readonly DecisionCase[]>> = {
   stopped: stoppedCases,
   'dcs-unreachable': dcsUnreachableCases,
   'failsafe mode': failsafeCases,
+  useless: uselessCases,
+  'overdue stop': overdueStopCases,
+  'crash loop': crashLoopCases,
 };
 
 for (const [table, cases] of Object.entries(TABLES)) {

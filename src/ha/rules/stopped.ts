@@ -6,6 +6,7 @@ import { armed, canActOnDivergence } from '../rewind.js';
 import { ask, conclude, delegate, type Rule, rule, type Verdict } from '../rule.js';
 import { canSomebodyTakeOver } from '../takeover.js';
 import { remoteMember, upstreamOf } from '../upstream.js';
+import { crashesWith, isCrashLoop } from '../useless.js';
 import { demoteActions } from './demote.js';
 import { divergence } from './divergence.js';
 
@@ -64,10 +65,11 @@ export const stopped: readonly Rule<KnownObservation>[] = [
     id: 'stopped/noticed',
     why: 'The process is gone though nobody stopped it.',
     match: (o) => isStopped(o) && (o.postgres.state === 'running' || o.postgres.state === 'starting'),
-    decide: () => ({
+    decide: (_, o, memory) => ({
       reason: '',
       actions: [log('warning', 'Postgresql is not running.'), { kind: 'set-state', state: 'crashed' }],
       goOn: true,
+      ...(hasLock(o) && o.postgres.role === 'primary' ? { remember: { crashes: crashesWith(memory, o) } } : {}),
     }),
   }),
   rule({
@@ -91,6 +93,28 @@ export const stopped: readonly Rule<KnownObservation>[] = [
       }
       return startStandby(o, 'starting as readonly because i had the session lock', 'replica', undefined, { rewind: 'initial' });
     },
+  }),
+  rule({
+    id: 'stopped/crash-loop',
+    why: 'The third crash within primary_useless_timeout: another start would end like the ones before.',
+    match: (o, memory) => {
+      if (!isStopped(o) || !isHolder(o) || o.config.isPaused || o.postgres.state !== 'crashed' || !isCrashLoop(memory, o)) return undefined;
+      const takeover = canSomebodyTakeOver(o, {});
+      return takeover.kind === 'ask' || takeover.yes ? takeover : undefined;
+    },
+    decide: (takeover, o, memory) =>
+      takeover.kind === 'ask'
+        ? ask(takeover.question)
+        : conclude(
+            'stopped PostgreSQL to fail over after repeated crashes',
+            [
+              ...takeover.log,
+              { kind: 'disarm-watchdog' },
+              log('error', `Primary crashed ${memory.crashes.length} times. Failing over.`),
+              ...demoteActions('immediate'),
+            ],
+            { remember: { rewind: armed(memory, o), crashes: [] } },
+          ),
   }),
   rule({
     id: 'stopped/read-control-data',

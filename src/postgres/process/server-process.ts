@@ -115,20 +115,22 @@ export class ServerProcess {
   /**
    * Kills the postmaster with all its descendants. It is stopped first so that it can't fork while we look: backends that
    * outlive it would go on writing.
+   * @returns `killed`: some still wait for a disk that does not answer. The kernel ends them before they run another instruction
+   * of their own, so that none of them can acknowledge anything. `refused`: they may not be signalled.
    */
-  async killTree(postmaster: Postmaster): Promise<boolean> {
+  async killTree(postmaster: Postmaster): Promise<'gone' | 'killed' | 'refused'> {
     const { table, clock } = this.options;
-    if (this.signal(postmaster, 'SIGSTOP') === 'gone') return true;
+    if (this.signal(postmaster, 'SIGSTOP') === 'gone') return 'gone';
     const children = descendants(table, postmaster.pid);
-    if (this.signal(postmaster, 'SIGKILL') === 'not-permitted') return false;
+    if (this.signal(postmaster, 'SIGKILL') === 'not-permitted') return 'refused';
     for (const child of children) signalProcess(table, child, 'SIGKILL');
     const deadline = clock.monotonic() + KILL_WAIT_MS;
     while ([postmaster, ...children].some((one) => table.isAlive(one))) {
-      if (clock.monotonic() >= deadline) return false;
+      if (clock.monotonic() >= deadline) return 'killed';
       await clock.sleep(WAIT_STEP_MS);
     }
     this.current();
-    return true;
+    return 'gone';
   }
 
   /**

@@ -135,5 +135,7 @@ async function waitOrKill(
     if (await server.waitForEnd(postmaster, graceMs)) return;
   }
   log.warning('Sending SIGKILL to Postmaster and its children');
-  if (!(await server.killTree(postmaster))) await server.waitForEnd(postmaster, undefined);
+  const killed = await server.killTree(postmaster);
+  if (killed === 'killed') log.error('PostgreSQL was killed, but some of its processes still wait for the disk');
+  if (killed === 'refused') await server.waitForEnd(postmaster, undefined);
 }

@@ -7,11 +7,11 @@ const CONNECT_LIMIT_MS = 1_500;
 const WRITE_LIMIT_MS = 1_500;
 
 /** Opens a connection; errors that arrive later are left to the next query. */
-export async function connect(port: number, limitMs = CONNECT_LIMIT_MS): Promise<Client> {
+export async function connect(port: number, limitMs = CONNECT_LIMIT_MS, user = 'postgres'): Promise<Client> {
   const client = new Client({
     host: '127.0.0.1',
     port,
-    user: 'postgres',
+    user,
     password: PASSWORD,
     database: 'postgres',
     connectionTimeoutMillis: limitMs,
