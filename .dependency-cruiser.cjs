@@ -8,6 +8,7 @@ const table = {
   agent: ['base', 'cluster', 'ha', 'ports'],
   dcs: ['base', 'cluster', 'ports', 'dcs'],
   postgres: ['base', 'cluster', 'ports'],
+  watchdog: ['base', 'cluster', 'ports'],
   platform: ['base', 'cluster', 'ports'],
   config: ['base', 'cluster', 'ports'],
   api: ['base', 'cluster', 'config', 'ports'],

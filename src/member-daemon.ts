@@ -1,7 +1,6 @@
 import { Agent } from './agent/agent.js';
 import type { AgentConfiguration, AgentPorts } from './agent/environment.js';
 import { observeTimeout } from './agent/executor.js';
-import { noWatchdog } from './agent/no-watchdog.js';
 import { RestApi } from './api/server.js';
 import { seconds } from './base/duration.js';
 import { pythonText } from './base/python-values.js';
@@ -19,7 +18,9 @@ import type { Dcs } from './ports/dcs.js';
 import type { Random } from './ports/random.js';
 import type { MemberSettings } from './ports/settings.js';
 import { LocalPostgres } from './postgres/local-postgres.js';
+import { toolPath } from './postgres/process/tools.js';
 import { loadStore } from './stores.js';
+import { MemberWatchdog, watchdogObstacle } from './watchdog/member-watchdog.js';
 
 type RawConfig = Readonly<Record<string, unknown>>;
 
@@ -43,6 +44,7 @@ export class MemberDaemon implements AgentConfiguration {
   private timings: Timings;
   private readonly dcs: Dcs;
   private readonly postgres: LocalPostgres;
+  private readonly watchdog: MemberWatchdog;
   private api: RestApi | undefined;
   private storeFailure: unknown;
   /** Stops what runs when the store refuses us for good after the agent has begun. */
@@ -82,6 +84,15 @@ export class MemberDaemon implements AgentConfiguration {
       loopWaitMs: () => this.timings.loopWaitMs,
       synchronousMode: () => synchronousMode(this.dynamic),
     });
+    this.watchdog = new MemberWatchdog({
+      clock: parts.clock,
+      log: parts.log.named('patroni.watchdog'),
+      settings: settings.watchdog,
+      timings,
+      dataDir: () => this.settings.postgresql.dataDir,
+      serverBinary: () => toolPath(this.settings.postgresql, 'postgres'),
+      postmaster: () => this.postgres.postmaster(),
+    });
   }
 
   /** Runs the member until it is told to stop. @returns the exit code of the process. */
@@ -99,9 +110,10 @@ export class MemberDaemon implements AgentConfiguration {
         dcs: this.dcs,
         postgres: this.postgres,
         peers: httpPeers(() => this.settings.ctl, clock),
-        watchdog: noWatchdog,
+        watchdog: this.watchdog,
         configuration: this,
       };
+      await this.watchdog.adopt();
       const initial = await this.postgres.observe({ timeoutMs: observeTimeout(this.timings.retryTimeoutMs), withSynchronousState: false });
       const agent = new Agent(ports, initial);
       signals.attach(agent);
@@ -235,11 +247,18 @@ export class MemberDaemon implements AgentConfiguration {
     this.settings = merged.settings;
     if (force) {
       log.reconfigure(merged.settings.log);
+      this.reloadWatchdog(merged.settings.watchdog);
       await this.dcs.configure(this.timings, merged.settings.dcs.section);
       await this.api?.reload(merged.settings.restapi);
     }
     await this.postgres.applySettings(merged.settings.postgresql, { force });
     return undefined;
+  }
+
+  private reloadWatchdog(settings: MemberSettings['watchdog']): void {
+    const obstacle = watchdogObstacle(settings);
+    if (obstacle === undefined) this.watchdog.reload(settings);
+    else this.parts.log.error(`watchdog settings refused, those before stay in force: ${obstacle}`);
   }
 
   private catchSignals(stopped: AbortController): { attach(agent: Agent): void; detach(): void } {
@@ -278,11 +297,8 @@ function initialDynamic({ cached, local, log }: MemberDaemonParts): RawConfig {
 
 /** @throws ConfigError for promises that this version can't keep. */
 function refuseWhatIsNotBuilt({ watchdog, bootstrap }: MemberSettings): void {
-  if (watchdog.mode === 'required') {
-    throw new ConfigError([
-      { path: 'watchdog.mode', message: 'a watchdog is not supported yet; allowed: off, automatic', value: watchdog.mode },
-    ]);
-  }
+  const obstacle = watchdogObstacle(watchdog);
+  if (obstacle !== undefined) throw new ConfigError(obstacle);
   if (bootstrap !== undefined && synchronousMode(bootstrap.dcs) !== 'off') {
     const value = pythonText(bootstrap.dcs['synchronous_mode']);
     throw new ConfigError([

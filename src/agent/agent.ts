@@ -172,8 +172,9 @@ export class Agent {
 
   /** Works until `stop`, or until a rule ends it. @returns the exit code of the process. */
   async run(): Promise<number> {
-    const { dcs, postgres, log } = this.ports;
-    const unsubscribe = [dcs.subscribe((event) => this.onStoreEvent(event)), postgres.subscribe(() => this.onServerEvent())];
+    const { dcs, postgres, watchdog, log } = this.ports;
+    const listening = [dcs.subscribe((event) => this.onStoreEvent(event)), postgres.subscribe(() => this.onServerEvent())];
+    const unsubscribe = [...listening, watchdog.subscribe(() => this.wake())];
     try {
       const exit = await this.loop();
       await shutdown(this.services, this.jobs, this.state, { stopServer: exit?.stopServer ?? true, publish: () => this.publishFinal() });
@@ -338,10 +339,10 @@ export class Agent {
       postgres: state.postgres,
       job: this.jobs.current,
       endedJobs,
-      watchdog: { needsActivation: !watchdog.isRunning, isHealthy: watchdog.isHealthy() },
+      watchdog: { needsActivation: !watchdog.isRunning, isHealthy: watchdog.isHealthy(), isArmed: watchdog.isArmed },
       firstCheckpoint: state.firstCheckpoint,
       isLeaseValid: this.lock.isHeld,
-      leaseLeftMs: this.lock.isHeld ? this.lock.leaseEnd - clock.monotonic() : 0,
+      leaseLeftMs: this.lock.isHeld ? this.lock.stopBy - clock.monotonic() : 0,
       failsafe: this.failsafe.known(),
       facts,
     };
@@ -372,7 +373,7 @@ export class Agent {
     const { retryTimeoutMs, ttlMs, failsafeMode } = this.state.config;
     if (!this.lock.isHeld) return retryTimeoutMs;
     const reserve = fencingMargin(ttlMs) + (failsafeMode ? roundReserve(ttlMs) : 0);
-    const spare = this.lock.leaseEnd - this.ports.clock.monotonic() - reserve;
+    const spare = this.lock.stopBy - this.ports.clock.monotonic() - reserve;
     return milliseconds(Math.min(retryTimeoutMs, Math.max(spare, LEAST_STORE_BUDGET_MS)));
   }
 
@@ -536,7 +537,7 @@ export class Agent {
       ...ports,
       config: () => state.config,
       policy: () => ports.configuration.policy(),
-      leaseEnd: () => this.lock.leaseEnd,
+      leaseEnd: () => this.lock.stopBy,
       dropLease: () => this.lock.drop(),
       holdsLock: () => this.lock.isHeld,
       reserveTimeline: () => this.reserveTimeline(),

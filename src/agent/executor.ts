@@ -76,7 +76,7 @@ export async function execute(action: Action, o: Observation, parts: ExecutorPar
     case 'ask-failsafe':
       return { facts: { failsafe: await failsafe.round(o) } };
     case 'activate-watchdog':
-      return { facts: { isWatchdogActive: watchdog.activate() } };
+      return { facts: { isWatchdogActive: await watchdog.activate() } };
     case 'read-control-data':
       return { facts: { controlData: (await postgres.controlData()) ?? 'unreadable' } };
     case 'read-can-rewind':

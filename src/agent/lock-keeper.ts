@@ -70,6 +70,11 @@ export class LockKeeper {
     return this.acquiring > 0;
   }
 
+  /** When the server has to be stopped if nothing renews the lease: an armed watchdog fires before the lease ends. */
+  get stopBy(): Milliseconds {
+    return milliseconds(Math.min(this.expiresAt, this.o.watchdog.firesAt ?? Number.POSITIVE_INFINITY));
+  }
+
   /** @throws DcsUnavailable */
   async acquire(): Promise<'acquired' | 'held-by-other'> {
     this.acquiring += 1;
@@ -172,7 +177,7 @@ export class LockKeeper {
     if (by === 'byStore') this.term = { byStore: until, byFailsafe: until >= this.term.byFailsafe ? 0 : this.term.byFailsafe };
     else if (until > this.term.byStore) this.term = { ...this.term, byFailsafe: until };
     this.expiresAt = Math.max(this.term.byStore, this.term.byFailsafe);
-    watchdog.keepAlive();
+    watchdog.keepAlive(milliseconds(this.expiresAt));
     this.cancelTimer?.();
     this.cancelExpiry?.();
     this.cancelTimer = clock.after(loopWaitMs * OVERDUE, () => this.renewOverdue());

@@ -41,7 +41,7 @@ export async function shutdown(s: JobServices, jobs: JobRunner, state: AgentStat
       : {}),
   });
   if (!isStopped) {
-    s.log.error('PostgreSQL shutdown failed, leader key not removed.');
+    s.log.error(`PostgreSQL shutdown failed, leader key not removed.${s.watchdog.isArmed ? ' Leaving watchdog running.' : ''}`);
     return;
   }
   if (isLeader && !isReleased) await s.releaseLock((await s.postgres.shutdownPositions())?.previous);

@@ -110,6 +110,7 @@ const WATCHDOG_MODES: Readonly<Record<string, WatchdogSettings['mode']>> = {
   auto: 'automatic',
   required: 'required',
   require: 'required',
+  guard: 'guard',
 };
 
 function watchdogSettings(raw: unknown): WatchdogSettings {
@@ -118,6 +119,6 @@ function watchdogSettings(raw: unknown): WatchdogSettings {
     mode: WATCHDOG_MODES[(r.text('mode') ?? 'automatic').toLowerCase()] ?? 'off',
     device: r.text('device') ?? '/dev/watchdog',
     driver: r.text('driver') ?? 'default',
-    safetyMargin: r.integer('safety_margin', 5),
+    safetyMargin: r.has('safety_margin') ? r.integer('safety_margin', 5) : undefined,
   };
 }

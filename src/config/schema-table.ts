@@ -237,7 +237,7 @@ export const SCHEMA: readonly SchemaRow[] = [
   ...rows(
     'watchdog',
     'mode?',
-    word(['off', 'automatic', 'required'], { daemon: [false, 'false', 'disable', 'disabled', 'auto', 'require'] }),
+    word(['off', 'automatic', 'required', 'guard'], { daemon: [false, 'false', 'disable', 'disabled', 'auto', 'require'] }),
   ),
   ...rows('watchdog', 'device? driver?', text),
   ...rows('watchdog', 'safety_margin?', integer(-1)),

@@ -20,6 +20,7 @@ import { starting } from './rules/starting.js';
 import { stopped } from './rules/stopped.js';
 import { useless } from './rules/useless.js';
 import { withUpkeep } from './upkeep.js';
+import { withDisarmedWatchdog } from './watchdog.js';
 
 /** One situation with its table. The first situation whose table has a matching row decides. */
 interface Situation {
@@ -51,7 +52,7 @@ export const DCS_UNREACHABLE = dcsUnreachable;
  */
 export function decide(observation: Observation, memory: Memory): Decision {
   const o = underPromise(observation);
-  return withUpkeep(withArmedCheck(decideRound(o, memory), o), o);
+  return withDisarmedWatchdog(withUpkeep(withArmedCheck(decideRound(o, memory), o), o), o);
 }
 
 /** Every demotion makes the comparison with the next leader due: this server may have what that one never got. */

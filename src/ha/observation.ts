@@ -61,13 +61,13 @@ export interface Observation {
   readonly job: { readonly job: Job; readonly startedAt: Milliseconds; readonly isPrePromoteOpen: boolean } | undefined;
   /** Jobs that ended since the cycle before. */
   readonly endedJobs: readonly JobEnd[];
-  /** `needsActivation`: configured, and not armed yet. */
-  readonly watchdog: { readonly needsActivation: boolean; readonly isHealthy: boolean };
+  /** `needsActivation`: configured, and not armed yet. `isArmed`: a timer runs that fires unless it is fed. */
+  readonly watchdog: { readonly needsActivation: boolean; readonly isHealthy: boolean; readonly isArmed?: boolean };
   /** The first checkpoint on the timeline that this server was promoted to. Until it is done nobody may rewind from it. */
   readonly firstCheckpoint: 'unknown' | 'running' | 'done';
   /** Own lease by own clock, judged from the start of the last successful renewal. */
   readonly isLeaseValid: boolean;
-  /** How long it still holds; 0: not at all. */
+  /** How long it still holds, or until an armed watchdog fires, whatever is sooner; 0: not at all. */
   readonly leaseLeftMs: number;
   readonly failsafe: FailsafeKnowledge;
   readonly facts: Facts;

@@ -163,9 +163,10 @@ export interface BootstrapSettings {
 }
 
 export interface WatchdogSettings {
-  readonly mode: 'off' | 'automatic' | 'required';
+  /** `guard`: a process of our own that kills the server (our extension). */
+  readonly mode: 'off' | 'automatic' | 'required' | 'guard';
   readonly device: string;
   readonly driver: string;
-  /** Seconds; -1: half of ttl. */
-  readonly safetyMargin: number;
+  /** Seconds; -1: half of ttl; undefined: the mode's own. */
+  readonly safetyMargin: number | undefined;
 }

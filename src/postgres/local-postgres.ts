@@ -41,9 +41,7 @@ import { ServerProbe } from './probe/server-probe.js';
 import { FileGuard, FilesUnavailable } from './process/file-guard.js';
 import { InstanceState } from './process/instance-state.js';
 import { Lifecycle } from './process/lifecycle.js';
-import type { ProcessTable } from './process/process-table.js';
-import { Procfs } from './process/procfs.js';
-import { PsTable } from './process/ps-table.js';
+import { localProcessTable } from './process/local-table.js';
 import { ServerProcess } from './process/server-process.js';
 import { toolPath } from './process/tools.js';
 import { Provision } from './provision.js';
@@ -104,6 +102,8 @@ export class LocalPostgres implements Postgres {
   private mustReapply = false;
   private readonly provision: Provision;
   private readonly divergence: Divergence;
+  /** The postmaster that is known to run; reads no file. */
+  readonly postmaster = (): ReturnType<ServerProcess['current']> => this.server.current();
 
   constructor(options: LocalPostgresOptions, configuration: ServerConfiguration = new LocalConfiguration(options)) {
     const { clock, random, log, environment, scope } = options;
@@ -112,7 +112,7 @@ export class LocalPostgres implements Postgres {
     this.configuration = configuration;
     this.files = new FileGuard(clock, FILE_LIMIT_MS);
     this.state = new InstanceState(clock);
-    const table: ProcessTable = process.platform === 'linux' ? new Procfs() : new PsTable();
+    const table = localProcessTable();
     const binaryName = basename(toolPath(this.settings, 'postgres'));
     this.server = new ServerProcess({
       clock,

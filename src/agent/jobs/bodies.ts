@@ -66,8 +66,15 @@ function mayPromote(s: JobServices): boolean {
 }
 
 async function startPrimary(job: Extract<Job, { kind: 'start-primary' }>, s: JobServices, control: JobControl): Promise<JobEnd> {
-  await s.postgres.start({ timeoutMs: job.timeoutMs, role: 'primary', interlock: whileLeading(s, control) });
+  if (await isGuarded(s)) await s.postgres.start({ timeoutMs: job.timeoutMs, role: 'primary', interlock: whileLeading(s, control) });
   return { kind: job.kind };
+}
+
+/** A server that becomes primary by its start needs the timer before it, as a promotion does. */
+async function isGuarded(s: JobServices): Promise<boolean> {
+  if (s.config().isPaused || s.watchdog.isRunning || (await s.watchdog.activate())) return true;
+  s.log.error('not starting PostgreSQL as primary: the required watchdog could not be activated');
+  return false;
 }
 
 /** A server without recovery configuration becomes a primary by its start: only under a lease of this very moment. */

@@ -15,7 +15,7 @@ export interface JobServices {
   readonly watchdog: Watchdog;
   config(): GlobalConfig;
   policy(): LocalPolicy;
-  /** Monotonic end of the own lease. */
+  /** Monotonic time at which the own lease ends or an armed watchdog fires, whatever is sooner. */
   leaseEnd(): Milliseconds;
   dropLease(): void;
   /** Writes the position that a successor is measured by, gives the key away and publishes the member. */
