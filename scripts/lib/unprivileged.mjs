@@ -45,6 +45,7 @@ export function readableCheckout(root) {
   for (const name of [
     'bin',
     'dist',
+    'libexec',
     'build',
     'scripts',
     'src',

@@ -32,8 +32,8 @@ export class GuardWatchdog implements Timer {
   private timings: Timings;
   private guard: GuardProcess | undefined;
   private server: GuardedServer | undefined;
-  /** Of the last renewal, with the margin of then. */
-  private deadline: number = Number.NEGATIVE_INFINITY;
+  /** Of the last renewal, with the margin of then; undefined: none since it was disarmed. */
+  private deadline: number | undefined;
   private activating: Promise<boolean> | undefined;
   private isWanted = false;
   private replacements: readonly number[] = [];
@@ -53,7 +53,7 @@ export class GuardWatchdog implements Timer {
   }
 
   get firesAt(): Milliseconds | undefined {
-    return this.guard === undefined ? undefined : milliseconds(this.deadline);
+    return this.guard === undefined || this.deadline === undefined ? undefined : milliseconds(this.deadline);
   }
 
   isHealthy(): boolean {
@@ -84,6 +84,7 @@ export class GuardWatchdog implements Timer {
     this.isWanted = false;
     this.guard?.dismiss();
     this.guard = undefined;
+    this.deadline = undefined;
   }
 
   reconfigure(settings: WatchdogSettings, timings: Timings): void {
@@ -96,7 +97,7 @@ export class GuardWatchdog implements Timer {
   }
 
   private feed(): void {
-    if (this.guard === undefined || this.server === undefined) return;
+    if (this.guard === undefined || this.server === undefined || this.deadline === undefined) return;
     this.server = { ...this.server, postmaster: this.o.postmaster() };
     this.guard.feed(this.deadline, this.server);
   }
@@ -105,11 +106,13 @@ export class GuardWatchdog implements Timer {
     const { log, program, clock } = this.o;
     if (program === undefined) return this.refuse(`there is no guard program for ${process.platform} ${process.arch}`);
     if (this.plan.slackMs < 0) return this.refuse(tooShort(this.timings));
+    // The end of a bootstrap comes before the first lease; nobody else may take the lock of a cluster that has no data yet.
+    this.deadline ??= clock.monotonic() + this.plan.timeoutMs;
     if (this.deadline <= clock.monotonic()) return this.refuse('the lease of the leader lock is as good as over');
     let guard: GuardProcess | undefined;
     try {
       this.server = await this.o.locate();
-      guard = await this.startGuard(program, this.server);
+      guard = await this.startGuard(program, this.server, this.deadline);
     } catch (error) {
       return this.refuse(error instanceof Error ? error.message : String(error));
     }
@@ -127,7 +130,7 @@ export class GuardWatchdog implements Timer {
     return true;
   }
 
-  private startGuard(program: string, server: GuardedServer): Promise<GuardProcess | undefined> {
+  private startGuard(program: string, server: GuardedServer, deadline: number): Promise<GuardProcess | undefined> {
     const { log, clock } = this.o;
     const events = {
       onEnd: (reason: string): void => {
@@ -138,7 +141,7 @@ export class GuardWatchdog implements Timer {
       onFired: (count: number): void =>
         log.critical(`the guard killed PostgreSQL (${count} processes): the leader lock was not renewed in time`),
     };
-    return GuardProcess.start(program, server, this.deadline, clock, events);
+    return GuardProcess.start(program, server, deadline, clock, events);
   }
 
   /** Nobody may lead unguarded: either a new guard stands at once, or the next cycle, which comes at once, steps down. */

@@ -13,6 +13,7 @@ interface Overrides {
   readonly scope: string;
   readonly dynamic: Readonly<Record<string, unknown>>;
   readonly postgresql: Readonly<Record<string, unknown>>;
+  readonly watchdog: Readonly<Record<string, unknown>> | undefined;
 }
 
 /** Where PostgreSQL's programs are, newest first; undefined to look on PATH. */
@@ -25,7 +26,7 @@ function binDir(): string | undefined {
 /** The settings of one member, the same for both implementations. */
 export function memberConfiguration(
   { name, port, restPort, folder, etcdPort }: Own,
-  { scope, dynamic, postgresql }: Overrides,
+  { scope, dynamic, postgresql, watchdog }: Overrides,
 ): Record<string, unknown> {
   const programs = binDir();
   return {
@@ -64,5 +65,6 @@ export function memberConfiguration(
       parameters: { unix_socket_directories: folder },
       ...postgresql,
     },
+    ...(watchdog === undefined ? {} : { watchdog }),
   };
 }

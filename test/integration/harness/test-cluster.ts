@@ -32,6 +32,8 @@ export interface ClusterOptions {
   readonly prefix?: string;
   /** Uses the etcd of that cluster, which has to outlive this one. */
   readonly beside?: TestCluster;
+  /** Section `watchdog` of each member. */
+  readonly watchdog?: Readonly<Record<string, unknown>>;
   /** First ports of members instead of free ones (the demo shows Patroni's). */
   readonly ports?: { readonly postgres: number; readonly rest: number };
 }
@@ -108,8 +110,8 @@ export class TestCluster {
       const port = options.ports ? options.ports.postgres + index : (free[index * 2] ?? 0);
       const restPort = options.ports ? options.ports.rest + index : (free[index * 2 + 1] ?? 0);
       const own = { name, port, restPort, folder, etcdPort: etcd.clientPort };
-      const { scope = 'batman', dynamic = {}, postgresql = {} } = options;
-      const configuration = memberConfiguration(own, { scope, dynamic, postgresql });
+      const { scope = 'batman', dynamic = {}, postgresql = {}, watchdog } = options;
+      const configuration = memberConfiguration(own, { scope, dynamic, postgresql, watchdog });
       return new Member({ kind: options.kinds?.[index] ?? kind, checkout, folder, name, port, restPort, configuration });
     });
     return new TestCluster(folder, kind, { server: etcd, isOwn: options.beside === undefined }, members);
