@@ -55,6 +55,7 @@ export function stringifyJson(value: unknown, style: JsonStyle = 'compact'): str
 }
 
 function quote(text: string): string {
+  if (/^[ !#-[\]-~]*$/.test(text)) return `"${text}"`;
   return JSON.stringify(text).replace(/[\u007f-\uffff]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 

@@ -1,39 +1,24 @@
 import { CLUSTER } from './environment.js';
-import { FAILURES } from './faults/failures.js';
-import type { Fault } from './faults/fault.js';
-import { OPERATIONS } from './faults/operations.js';
+import { FAULTS } from './faults/all.js';
 import type { SimMember } from './member.js';
+import type { PlannedFault } from './plan.js';
+import { SeededRandom } from './prng.js';
 import type { World } from './world.js';
 
-export const FAULTS: readonly Fault[] = [...FAILURES, ...OPERATIONS];
-
-/** Between two faults, as parts of ttl. */
-const PAUSE = { least: 0.02, most: 0.8 };
-
-export function happen(world: World, name: string, member: SimMember): void {
+/** @param seed of what the fault draws. */
+export function happen(world: World, name: string, member: SimMember, seed = 1): void {
   const fault = FAULTS.find((candidate) => candidate.name === name);
   if (fault === undefined) throw new Error(`no fault is called ${name}`);
   world.trace(`FAULT ${fault.name}: ${member.name}`);
-  fault.happen(world, member);
+  fault.happen(world, member, new SeededRandom(seed));
 }
 
-/** Lets something go wrong at random times until `end` of virtual time. */
-export function scheduleFaults(world: World, end: number): void {
-  const total = FAULTS.reduce((sum, fault) => sum + fault.weight, 0);
-  const next = (): void => {
-    const pause = world.spans(PAUSE.least, PAUSE.most);
-    if (world.scheduler.now + pause >= end) return;
-    world.scheduler.after(pause, () => {
-      let at = world.random.between(0, total);
-      const fault = FAULTS.find(({ weight }) => {
-        at -= weight;
-        return at < 0;
-      });
-      if (fault !== undefined) happen(world, fault.name, world.random.pick(world.members));
-      next();
-    });
-  };
-  next();
+/** Lets the planned things go wrong, counted from now. */
+export function scheduleFaults(world: World, faults: readonly PlannedFault[]): void {
+  for (const fault of faults) {
+    const member = world.members[fault.member];
+    if (member !== undefined) world.scheduler.after(fault.atMs, () => happen(world, fault.name, member, fault.seed));
+  }
 }
 
 /** Everything works again: networks, store, disks, processes; maintenance mode is over. */
@@ -48,6 +33,7 @@ export function healAll(world: World): void {
     faults.requestDelayMs = 2;
     faults.fate = () => 'arrives';
     member.server.slowness = 1;
+    member.server.trouble.clear();
     if (member.server.isFrozen) member.server.thaw();
     if (member.postgres !== undefined) member.postgres.isSlow = false;
     member.thaw();
@@ -56,6 +42,7 @@ export function healAll(world: World): void {
     if (member.agent?.control.snapshot().scheduledRestart !== undefined) void member.agent.control.deleteScheduledRestart();
   }
   world.store.put(`${CLUSTER}failover`, '{}', { writer: 'operator' });
+  world.restoreInitialize();
   world.configure({ pause: null, ttl: world.timings.ttlMs / 1000 });
   world.trace('all healed');
 }

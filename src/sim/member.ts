@@ -8,9 +8,10 @@ import type { Log } from '../ports/log.js';
 import { CLUSTER, type SimEnvironment } from './environment.js';
 import { LeaseLedger } from './lease-ledger.js';
 import { guardPort, Life } from './life.js';
+import type { StoreAccess } from './mutations/mutation.js';
 import { simPeers } from './peers.js';
 import { SimPostgres } from './postgres.js';
-import { sabotaged } from './sabotage.js';
+import type { SeededRandom } from './prng.js';
 import { SimServer } from './server.js';
 
 /** One member: a server that lasts, and agents that come and go. */
@@ -30,14 +31,17 @@ export class SimMember {
   private savedConfig: Readonly<Record<string, unknown>> | undefined;
   private dcs: MemoryDcs | undefined;
   private readonly world: SimEnvironment;
+  private readonly random: SeededRandom;
   private readonly rate: number;
 
-  constructor(name: string, world: SimEnvironment, tags: Readonly<Record<string, unknown>>, rate: number) {
+  constructor(name: string, world: SimEnvironment, tags: Readonly<Record<string, unknown>>, random: SeededRandom) {
     this.name = name;
     this.world = world;
     this.tags = tags;
-    this.rate = rate;
-    this.server = new SimServer(name, world.scheduler, world.random, world);
+    this.random = random;
+    // Clocks drift by at most one in a thousand, which is twice what time daemons correct.
+    this.rate = 1 + random.between(-0.001, 0.001);
+    this.server = new SimServer(name, world.scheduler, random, world);
   }
 
   get isAgentAlive(): boolean {
@@ -66,6 +70,8 @@ export class SimMember {
       nextSystemId: () => world.nextSystemId(),
       reachable: (other) => (world.canConnect(name, other) ? world.server(other) : undefined),
       monotonic: () => life.clock.monotonic(),
+      needsRestartToFollow: world.plan.needsRestartToFollow === true,
+      initdbFails: () => world.initdbFails(),
     });
     this.postgres = postgres;
     const timings = this.timings();
@@ -81,16 +87,15 @@ export class SimMember {
     this.ledger = ledger;
     const ports: AgentPorts = {
       clock: life.clock,
-      random: world.random,
+      random: this.random,
       log: this.log(life),
       dcs: ledger.watch(guardPort(dcs, life)),
       postgres: guardPort(postgres, life),
-      peers: guardPort(simPeers(world, name), life),
+      peers: guardPort(simPeers(world, name, this.random), life),
       watchdog: noWatchdog,
       configuration: this.configuration(),
     };
-    const steal = (): void => void world.store.put(`${CLUSTER}leader`, name, { writer: `${CLUSTER}${name}` });
-    const agent = new Agent(sabotaged(ports, world.sabotage, steal), await postgres.observe());
+    const agent = new Agent(world.mutation?.ports?.(ports, this.storeAccess()) ?? ports, await postgres.observe());
     if (this.life !== life) return;
     this.agent = agent;
     await agent.prepare();
@@ -100,7 +105,7 @@ export class SimMember {
     life.crash();
     world.trace(`${name} agent exited with ${code}`);
     // A supervisor brings a process back that ended by itself.
-    world.scheduler.after(world.random.between(1000, 5000), () => {
+    world.scheduler.after(this.random.between(1000, 5000), () => {
       if (!this.isDown && this.life === life) this.startAgent();
     });
   }
@@ -159,6 +164,14 @@ export class SimMember {
       reloadLocal: async () => undefined,
       applyRole: async () => undefined,
       logQueue: () => ({ size: 0, lost: 0 }),
+    };
+  }
+
+  private storeAccess(): StoreAccess {
+    const [path, writer] = [`${CLUSTER}leader`, `${CLUSTER}${this.name}`];
+    return {
+      steal: () => void this.world.store.put(path, this.name, { writer }),
+      deleteLock: () => void this.world.store.delete(path, writer),
     };
   }
 

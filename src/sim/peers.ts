@@ -2,22 +2,29 @@ import { isJsonObject, parseJson, stringifyJson } from '../base/json.js';
 import { LSN_ZERO, type Lsn, maxLsn } from '../base/lsn.js';
 import type { FailsafePing, PeerStatus, Peers } from '../ports/peers.js';
 import type { SimEnvironment, SimPeer } from './environment.js';
+import type { SeededRandom } from './prng.js';
 
 /** An answer that takes a while, in milliseconds. */
 const LATENCY = { least: 1, most: 20 };
 
+interface Asker {
+  readonly world: SimEnvironment;
+  readonly name: string;
+  readonly random: SeededRandom;
+}
+
 /** The REST API of the others, as far as the network lets it through. Data cross it as text. */
-export function simPeers(world: SimEnvironment, name: string): Peers {
+export function simPeers(world: SimEnvironment, name: string, random: SeededRandom): Peers {
   return {
-    status: (peer, _url, timeoutMs) => status(world, name, peer, timeoutMs),
-    failsafe: (peer, _url, ping, timeoutMs) => failsafe(world, name, peer, ping, timeoutMs),
+    status: (peer, _url, timeoutMs) => status({ world, name, random }, peer, timeoutMs),
+    failsafe: (peer, _url, ping, timeoutMs) => failsafe({ world, name, random }, peer, ping, timeoutMs),
     isAlive: async () => false,
   };
 }
 
 /** The peer when a request gets there and back; undefined after the time that it took to find out. */
-async function reach(world: SimEnvironment, name: string, peer: string, timeoutMs: number): Promise<SimPeer | string> {
-  const { random, scheduler } = world;
+async function reach({ world, name, random }: Asker, peer: string, timeoutMs: number): Promise<SimPeer | string> {
+  const { scheduler } = world;
   await scheduler.sleep(random.between(LATENCY.least, LATENCY.most));
   const member = world.member(peer);
   const isMute = member?.life?.isAlive === true && member.life.isFrozen;
@@ -29,11 +36,11 @@ async function reach(world: SimEnvironment, name: string, peer: string, timeoutM
   return member?.isAgentAlive === true && member.agent !== undefined ? member : 'connection refused';
 }
 
-async function status(world: SimEnvironment, name: string, peer: string, timeoutMs: number): Promise<PeerStatus> {
-  const member = await reach(world, name, peer, timeoutMs);
+async function status(asker: Asker, peer: string, timeoutMs: number): Promise<PeerStatus> {
+  const member = await reach(asker, peer, timeoutMs);
   if (typeof member === 'string' || member.agent === undefined) return { kind: 'unreachable', error: String(member) };
   const answer = member.agent.control.refresh(0);
-  const snapshot = await Promise.race([answer, world.scheduler.sleep(timeoutMs)]);
+  const snapshot = await Promise.race([answer, asker.world.scheduler.sleep(timeoutMs)]);
   if (snapshot === undefined) return { kind: 'unreachable', error: 'timed out' };
   const observed = snapshot.postgres.status;
   if (observed.kind !== 'known') return { kind: 'unreachable', error: 'no wal position' };
@@ -52,13 +59,12 @@ async function status(world: SimEnvironment, name: string, peer: string, timeout
 }
 
 async function failsafe(
-  world: SimEnvironment,
-  name: string,
+  asker: Asker,
   peer: string,
   ping: FailsafePing,
   timeoutMs: number,
 ): Promise<{ readonly accepted: boolean; readonly lsn: Lsn | undefined }> {
-  const member = await reach(world, name, peer, timeoutMs);
+  const member = await reach(asker, peer, timeoutMs);
   if (typeof member === 'string' || member.agent === undefined) return { accepted: false, lsn: undefined };
   const answer = member.agent.control.acceptFailsafe(ping);
   return answer.kind === 'accepted' ? { accepted: true, lsn: answer.lsn as Lsn | undefined } : { accepted: false, lsn: undefined };

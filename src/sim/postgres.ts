@@ -24,6 +24,9 @@ import type { SimServer } from './server.js';
 import { syncStatesOf } from './synchronous.js';
 import { lsnAt } from './wal.js';
 
+/** What a start without a limit of its own waits for. */
+const PG_CTL_TIMEOUT_MS = 60_000;
+
 export interface SimPostgresOptions {
   readonly server: SimServer;
   readonly scheduler: Scheduler;
@@ -32,6 +35,10 @@ export interface SimPostgresOptions {
   readonly nextSystemId: () => string;
   readonly reachable: (name: string) => SimServer | undefined;
   readonly monotonic: () => Milliseconds;
+  /** A new upstream takes effect by a restart only, as before PostgreSQL 13. */
+  readonly needsRestartToFollow: boolean;
+  /** initdb fails, for the first so many attempts of the world. */
+  readonly initdbFails: () => boolean;
 }
 
 /** One agent's hand on its server: what the agent believes (state, role) lives here and dies with it. */
@@ -44,6 +51,7 @@ export class SimPostgres implements Postgres {
   /** The status query times out while this is set. */
   isSlow = false;
   private readonly o: SimPostgresOptions;
+  private lastControl: ControlData | undefined;
   private readonly listeners = new Set<(event: PostgresEvent) => void>();
 
   constructor(options: SimPostgresOptions) {
@@ -71,9 +79,9 @@ export class SimPostgres implements Postgres {
       state: this.state,
       stateSince: this.stateSince,
       role: this.role,
-      dataDirectory: server.isEmpty ? { kind: 'empty' } : { kind: 'present' },
+      dataDirectory: dataDirectoryOf(server),
       majorVersion: 150_000,
-      systemId: server.systemId,
+      systemId: server.trouble.controlFile === 'unreadable' ? undefined : server.systemId,
       status: !server.isRunning
         ? { kind: 'not-running' }
         : isAnswering && !isMute()
@@ -94,7 +102,7 @@ export class SimPostgres implements Postgres {
       walLsn: isInRecovery ? LSN_ZERO : lsn,
       replayLsn: isInRecovery ? lsn : LSN_ZERO,
       receiveLsn: isInRecovery ? lsn : LSN_ZERO,
-      isReplayPaused: false,
+      isReplayPaused: isInRecovery && server.trouble.isReplayPaused,
       receivedTimeline: isInRecovery && server.isStreaming ? server.timeline : undefined,
       replicationState: isInRecovery && server.isStreaming ? 'streaming' : undefined,
       latestEndLsn: undefined,
@@ -143,10 +151,17 @@ export class SimPostgres implements Postgres {
 
   async controlData(): Promise<ControlData | undefined> {
     const { server } = this.o;
-    if (server.systemId === undefined) return undefined;
+    if (server.systemId === undefined || server.trouble.controlFile === 'unreadable') return undefined;
+    // What is stale is what was read last before the trouble began.
+    if (server.trouble.controlFile !== 'stale') this.lastControl = this.currentControl();
+    return this.lastControl;
+  }
+
+  private currentControl(): ControlData {
+    const { server } = this.o;
     return {
       clusterState: server.control,
-      systemId: server.systemId,
+      systemId: server.systemId ?? '',
       checkpointLsn: lsnAt(Math.max(server.wal.length - 1, 0)),
       checkpointTimeline: server.checkpointTimeline,
       checkpointRedoWalFile: undefined,
@@ -178,11 +193,17 @@ export class SimPostgres implements Postgres {
 
   async start(options: StartOptions): Promise<StartOutcome> {
     const { server } = this.o;
-    if (server.isEmpty || options.interlock?.isCancelled === true || this.isCancelled) return 'failed';
+    if (server.isEmpty || server.trouble.isInaccessible || options.interlock?.isCancelled === true || this.isCancelled) return 'failed';
     this.setState('starting');
     this.role = options.role ?? (server.hasStandbySignal ? 'replica' : 'primary');
-    const isReady = await this.o.guard(server.start());
+    const starting = this.o.guard(server.start());
+    const limit = options.timeoutMs ?? PG_CTL_TIMEOUT_MS;
+    const isReady = await Promise.race([starting, this.o.guard(this.o.scheduler.sleep(limit))]);
     this.isTakenOver = true;
+    if (isReady === undefined) {
+      starting.then((isReadyNow) => isReadyNow && this.emit({ kind: 'ready' })).catch(() => undefined);
+      return 'pending';
+    }
     if (!isReady) {
       this.setState('start failed');
       return 'failed';
@@ -240,20 +261,27 @@ export class SimPostgres implements Postgres {
     return true;
   }
 
-  async resumeReplay(): Promise<void> {}
-
-  async runPrePromote(): Promise<boolean> {
-    return true;
+  async resumeReplay(): Promise<void> {
+    this.o.server.trouble.isReplayPaused = false;
   }
 
-  async promote(options: { readonly leastTimeline: number }): Promise<'promoted' | 'requested' | 'failed'> {
+  async runPrePromote(): Promise<boolean> {
+    await this.takeTime(0, 100);
+    return !this.o.server.trouble.isPromotionRefused;
+  }
+
+  async promote(options: { readonly timeoutMs: number; readonly leastTimeline: number }): Promise<'promoted' | 'requested' | 'failed'> {
     if (this.isCancelled) return 'failed';
+    if (this.role === 'promoted' || this.role === 'primary') return 'promoted';
     // Once told, the server goes on by itself; only the waiting can be cancelled.
+    if (this.o.server.isRunning) this.role = 'promoted';
     let isPromoted: boolean | undefined;
     const promotion = this.o.guard(this.o.server.promote(options.leastTimeline)).then((answer) => {
       isPromoted = answer;
     });
-    while (isPromoted === undefined && !this.isCancelled) await Promise.race([promotion, this.o.guard(this.o.scheduler.sleep(20))]);
+    const until = this.o.scheduler.now + options.timeoutMs;
+    while (isPromoted === undefined && !this.isCancelled && this.o.scheduler.now < until)
+      await Promise.race([promotion, this.o.guard(this.o.scheduler.sleep(20))]);
     if (isPromoted === undefined) return 'requested';
     if (!isPromoted) return 'failed';
     this.role = 'primary';
@@ -277,12 +305,14 @@ export class SimPostgres implements Postgres {
   }
 
   async compareRecovery(upstream: Upstream | undefined): Promise<{ readonly change: boolean; readonly restart: boolean }> {
-    return { change: this.o.server.upstream !== upstream?.name, restart: false };
+    const change = this.o.server.upstream !== upstream?.name;
+    return { change, restart: change && this.o.needsRestartToFollow };
   }
 
   async initialise(): Promise<InitialiseOutcome> {
     const { server } = this.o;
     await this.takeTime(200, 2000);
+    if (this.o.initdbFails()) return 'failed';
     server.initdb(this.o.nextSystemId());
     return (await this.start({ role: 'primary' })) === 'ready' ? 'started' : 'failed';
   }
@@ -411,6 +441,11 @@ export class SimPostgres implements Postgres {
   private emit(event: PostgresEvent): void {
     for (const listener of [...this.listeners]) listener(event);
   }
+}
+
+function dataDirectoryOf({ isEmpty, trouble }: SimServer): PostgresObservation['dataDirectory'] {
+  if (trouble.isInaccessible) return { kind: 'inaccessible', error: 'Input/output error' };
+  return isEmpty ? { kind: 'empty' } : { kind: 'present' };
 }
 
 function streamingStandbys(server: SimServer): ServerStatus['standbys'] {

@@ -4,46 +4,65 @@ import { DecisionWatch } from './checkers/decisions.js';
 import { HandOverWatch } from './checkers/handed-over.js';
 import { whatIsWrongWithHistory } from './checkers/history-key.js';
 import { checkLockChanges } from './checkers/lock-changes.js';
+import { checkNofailover } from './checkers/nofailover.js';
 import { checkOnePrimary } from './checkers/one-primary.js';
 import { checkOwnLease } from './checkers/own-lease.js';
 import { checkQuorumOverlap } from './checkers/quorum-overlap.js';
 import { whatIsWrong } from './checkers/recovery.js';
 import { whoHasDiverged } from './checkers/wal-prefix.js';
+import { drawPlan } from './draw-plan.js';
 import { CLUSTER } from './environment.js';
 import { healAll, scheduleFaults } from './faults.js';
+import { apply } from './mutations/apply.js';
+import type { Plan } from './plan.js';
+import type { SimServer } from './server.js';
 import { World, type WorldOptions } from './world.js';
 
 /** Lengths of phases and limits, as parts of ttl plus a constant for what PostgreSQL takes. */
 const BOOTSTRAP = { ttls: 2, ms: 60_000 };
-const FAULTS_TTLS = 7;
 const RECOVERY = { ttls: 4, ms: 45_000 };
 const SWITCHOVER = { ttls: 1, ms: 20_000 };
 /** How long a whole cluster must stay so, and to what a switchover at the end is limited. */
-const STEADY_LOOPS = 3;
+const STEADY_LOOPS = 2;
 /** After healing, until wholeness means anything. */
-const SETTLE_MS = 8000;
+const SETTLE_MS = 6000;
 /** Between two writes of the client, as a part of ttl. */
-const WRITE_TTLS = 1 / 60;
+const WRITE_TTLS = 1 / 30;
+/** During a switchover a client writes so often, in milliseconds, and so many times. */
+const BURST_MS = 15;
+const MOST_BURST = 100;
 /** A run that needs more events than this goes round in circles. */
 const MOST_EVENTS = 60_000;
 
 export interface SeedResult {
   readonly seed: number;
   readonly violation: string | undefined;
-  readonly trace: string;
+  /** From the beginning of the faults to the end of the run. */
+  readonly faultsMs: number;
+  /** Empty unless asked for. */
+  readonly trace: readonly string[];
   readonly traceHash: number;
   readonly rules: ReadonlyMap<string, number>;
   readonly events: number;
 }
 
 /** Runs one seed: bootstrap, faults (safety is checked all the time), healing (the cluster must become whole again), switchover. */
-export async function runSeed(seed: number, options: WorldOptions = {}): Promise<SeedResult> {
-  const run = new Run(new World(seed, options));
-  await run.bootstrap();
-  await run.faults();
-  await run.recover();
-  await run.switchOver();
-  return run.end(seed);
+export function runSeed(seed: number, options: WorldOptions = {}): Promise<SeedResult> {
+  return runPlan(drawPlan(seed, options.mutation?.plan, options.mutation?.favoured), options);
+}
+
+export async function runPlan(plan: Plan, options: WorldOptions = {}): Promise<SeedResult> {
+  const putBack = apply(options.mutation);
+  try {
+    const run = new Run(new World(plan, options));
+    await run.bootstrap();
+    await run.faults();
+    await run.recover();
+    if (plan.endsWithSwitchover) await run.switchOver();
+    return run.end();
+  } finally {
+    putBack();
+  }
 }
 
 /** The phases of a run, for seeds and for scenarios alike. Each does nothing once a property was found broken. */
@@ -53,11 +72,13 @@ export class Run {
   private handOver: HandOverWatch | undefined;
   private readonly acknowledged: AcknowledgedCommits;
   private events = 0;
+  private faultsBegan = 0;
 
   constructor(world: World) {
     this.world = world;
     this.decisions = new DecisionWatch(world);
     checkLockChanges(world);
+    checkNofailover(world);
     const acknowledged = new AcknowledgedCommits(world);
     this.acknowledged = acknowledged;
     const check = (): void => {
@@ -96,10 +117,10 @@ export class Run {
   async faults(): Promise<void> {
     const { world } = this;
     if (this.isBroken) return;
-    const end = world.scheduler.now + FAULTS_TTLS * world.timings.ttlMs;
     world.trace('faults begin');
-    scheduleFaults(world, end);
-    await this.pass(end - world.scheduler.now);
+    this.faultsBegan = world.scheduler.now;
+    scheduleFaults(world, world.plan.faults);
+    await this.pass(world.plan.faultsMs);
   }
 
   /** Everything is healed; then the cluster must become whole in time and stay so. */
@@ -122,12 +143,20 @@ export class Run {
     this.handOver = new HandOverWatch(world, former);
     world.trace(`switchover from ${former.name}`);
     world.store.put(`${CLUSTER}failover`, stringifyJson({ leader: former.name }), { writer: 'operator' });
+    this.burst(former);
     await this.untilWhole('not whole after a switchover', SWITCHOVER, () =>
       world.holder === former.name ? 'the leader is the same' : undefined,
     );
     await this.staysWhole();
     const lost = this.isBroken ? undefined : this.handOver.whatIsLost();
     if (lost !== undefined) world.fail(lost);
+  }
+
+  /** Clients are busy while the leader steps down. */
+  private burst(former: SimServer, left = MOST_BURST): void {
+    if (left === 0 || this.isBroken) return;
+    former.commit(-left);
+    this.world.scheduler.after(BURST_MS, () => this.burst(former, left - 1));
   }
 
   /** Lets time pass. */
@@ -143,13 +172,14 @@ export class Run {
     if (!this.isBroken && !isSo()) world.fail(`not within ${ms / 1000} s: ${what}`);
   }
 
-  end(seed: number): SeedResult {
+  end(): SeedResult {
     const { world } = this;
     world.store.close();
     return {
-      seed,
+      seed: world.plan.seed,
       violation: world.violation?.message,
-      trace: world.lastLines(60),
+      faultsMs: world.scheduler.now - this.faultsBegan,
+      trace: world.lines,
       traceHash: world.traceHash,
       rules: world.rules,
       events: this.events,
@@ -181,7 +211,7 @@ export class Run {
   private async staysWhole(): Promise<void> {
     const { world } = this;
     if (this.isBroken) return;
-    await this.pass(STEADY_LOOPS * world.timings.loopWaitMs + 4000);
+    await this.pass(STEADY_LOOPS * world.timings.loopWaitMs + 3000);
     if (this.isBroken) return;
     const leader = world.holder === undefined ? undefined : world.server(world.holder);
     if (leader !== undefined) this.acknowledged.compare(leader);

@@ -3,6 +3,7 @@ import type { HistoryLine } from '../cluster/history.js';
 import { type Acknowledged, Commits } from './commits.js';
 import type { SeededRandom } from './prng.js';
 import type { Scheduler } from './scheduler.js';
+import { Trouble } from './trouble.js';
 import { forkOf, lsnAt, type WalRecord } from './wal.js';
 
 export type ControlState =
@@ -53,6 +54,7 @@ export class SimServer {
   /** `synchronous_standby_names` in the configuration files; in force after a reload. */
   synchronousNames = '';
   readonly commits: Commits;
+  readonly trouble = new Trouble();
   /** Called when the process ended without being asked to by the current agent. */
   onExit: () => void = () => undefined;
   private readonly scheduler: Scheduler;
@@ -61,6 +63,8 @@ export class SimServer {
   private readonly followers = new Set<SimServer>();
   private followed: SimServer | undefined;
   private isPullPlanned = false;
+  /** Told to promote: the receiver has ended, what was received is being replayed. */
+  private isPromoting = false;
   /** Durations of everything are multiplied by it: a slow disk. */
   slowness = 1;
   /** The processes exist and do nothing (SIGSTOP). */
@@ -113,6 +117,8 @@ export class SimServer {
     this.commits.configure(this.synchronousNames);
     await this.takeTime(wasClean ? 50 : 200, wasClean ? 400 : 3000);
     if (this.run !== run || !this.isRunning) return false;
+    if (this.trouble.isDiskFull || this.trouble.isInaccessible) this.end();
+    if (!this.isRunning) return false;
     this.isStarting = false;
     this.hasBackupLabel = false;
     this.control = this.isInRecovery ? 'in archive recovery' : 'in production';
@@ -124,6 +130,10 @@ export class SimServer {
   /** Acknowledges one transaction. @returns the record, undefined when the server does not accept it. */
   commit(id: number): WalRecord | undefined {
     if (!this.isWritable) return undefined;
+    if (this.trouble.isDiskFull) {
+      this.kill();
+      return undefined;
+    }
     const record: WalRecord = { id, timeline: this.timeline, kind: 'commit' };
     this.wal.push(record);
     this.commits.add(record, this.wal.length - 1);
@@ -150,6 +160,7 @@ export class SimServer {
       void onCheckpoint();
       await this.takeTime(10, 100);
       for (let i = 0; i < MOST_DRAINING && this.run === run && this.isAwaited(); i++) await this.takeTime(10, 100);
+      while (this.trouble.isArchiverStuck && this.run === run) await this.scheduler.sleep(500);
     } else this.control = this.isInRecovery ? 'shut down in recovery' : this.control;
     if (this.run === run) this.end();
   }
@@ -173,6 +184,7 @@ export class SimServer {
     this.isRunning = false;
     this.isStarting = false;
     this.isStopping = false;
+    this.isPromoting = false;
     this.isPullPlanned = false;
     this.commits.reset();
     this.unfollow();
@@ -185,7 +197,10 @@ export class SimServer {
   async promote(leastTimeline: number): Promise<boolean> {
     if (!this.isRunning || this.isStarting || this.isStopping || !this.isInRecovery) return false;
     const run = this.run;
+    this.isPromoting = true;
+    this.unfollow();
     await this.takeTime(20, 300);
+    this.isPromoting = false;
     if (this.run !== run || !this.isRunning || this.isStopping) return false;
     this.history = [...this.history, { timeline: this.timeline, lsn: this.lsn, reason: 'no recovery target specified' }];
     this.timeline = Math.max(this.timeline + 1, leastTimeline);
@@ -284,6 +299,8 @@ export class SimServer {
   private canPullFrom(source: SimServer): boolean {
     return (
       source !== this &&
+      !this.isPromoting &&
+      !this.trouble.isDiskFull &&
       source.isRunning &&
       !source.isStarting &&
       !this.isFrozen &&

@@ -6,8 +6,9 @@ import type { Acknowledged } from './commits.js';
 import { CLUSTER, type SimEnvironment, timingsOf } from './environment.js';
 import { Life } from './life.js';
 import { SimMember } from './member.js';
+import type { Mutation } from './mutations/mutation.js';
+import type { Plan } from './plan.js';
 import { SeededRandom } from './prng.js';
-import type { Sabotage } from './sabotage.js';
 import { Scheduler } from './scheduler.js';
 import type { SimServer } from './server.js';
 
@@ -20,20 +21,17 @@ export class Violation extends Error {
 const TRACE_LINES = 4000;
 
 export interface WorldOptions {
+  /** Prints each line. */
   readonly isVerbose?: boolean;
+  /** Keeps the lines and their hash. Off in runs of many seeds: one that fails is run again. */
+  readonly isTraced?: boolean;
   /** A planted defect that a checker has to find. */
-  readonly sabotage?: Sabotage;
-  /** Fixed for a scenario; a seed decides otherwise. */
-  readonly members?: number;
-  /** ttl, loop_wait, retry_timeout in seconds. */
-  readonly timings?: readonly [number, number, number];
-  readonly tags?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
-  readonly config?: Readonly<Record<string, unknown>>;
-  readonly usesRewind?: boolean;
+  readonly mutation?: Mutation;
 }
 
 /** Everything that one seed decides: members, configuration, network; the store; the trace. */
 export class World implements SimEnvironment {
+  readonly plan: Plan;
   readonly scheduler = new Scheduler();
   readonly random: SeededRandom;
   readonly store: MemoryStore;
@@ -42,7 +40,7 @@ export class World implements SimEnvironment {
   readonly timings: Timings;
   readonly dynamicConfig: Readonly<Record<string, unknown>>;
   readonly usesRewind: boolean;
-  readonly sabotage: Sabotage | undefined;
+  readonly mutation: Mutation | undefined;
   readonly rules = new Map<string, number>();
   /** Called for every decision, with the member and the rule. */
   readonly decided: ((member: string, rule: string) => void)[] = [];
@@ -52,64 +50,47 @@ export class World implements SimEnvironment {
   /** Part of all requests between members that get lost, 0 to 1. */
   lossRate = 0;
   private readonly isVerbose: boolean;
-  private readonly lines: string[] = [];
+  private readonly isTraced: boolean;
+  readonly lines: string[] = [];
   private hash = 0;
+  private initdbs = 0;
+  private initialize: string | undefined;
   private systemIds = 7_000_000_000_000_000_000n;
   /** `a>b`: a can't open a connection to b. */
   private readonly cuts = new Set<string>();
 
-  constructor(seed: number, options: WorldOptions = {}) {
-    this.random = new SeededRandom(seed);
+  constructor(plan: Plan, options: WorldOptions = {}) {
+    this.plan = plan;
+    this.random = new SeededRandom(plan.seed);
     this.isVerbose = options.isVerbose === true;
-    this.sabotage = options.sabotage;
-    const { random } = this;
-    const drawn = random.pick([
-      [30, 10, 10],
-      [30, 10, 10],
-      [20, 4, 8],
-      [5, 1, 2],
-      [12, 2, 5],
-      [20, 2, 9],
-    ] as const);
-    const [ttl, loopWait, retryTimeout] = options.timings ?? drawn;
-    const timings = timingsOf(ttl, loopWait, retryTimeout);
-    this.timings = timings;
-    this.dynamicConfig = {
-      ...timings.raw,
-      maximum_lag_on_failover: 1_048_576,
-      check_timeline: random.chance(0.3),
-      primary_start_timeout: random.pick([300, 300, 300, ttl, 0]),
-      ...(random.chance(0.15) ? { primary_race_backoff: loopWait } : {}),
-      ...options.config,
-    };
-    const usesRewind = random.chance(0.8);
-    this.usesRewind = options.usesRewind ?? usesRewind;
+    this.isTraced = options.isTraced === true || this.isVerbose;
+    this.mutation = options.mutation;
+    this.timings = timingsOf(...plan.timings);
+    this.dynamicConfig = plan.config;
+    this.usesRewind = plan.usesRewind;
     const storeLife = new Life(this.scheduler, 1);
+    const { random } = this;
     // Leases end late, by up to a tenth, as those of etcd do; never early.
     this.store = new MemoryStore(storeLife.clock, (ttlMs) => random.between(0, 0.1 * ttlMs));
     this.storeNetwork = new MemoryNetwork(storeLife.clock);
-    const count = random.pick([2, 3, 3, 3, 4]);
-    for (let index = 0; index < (options.members ?? count); index++) {
+    for (let index = 0; index < plan.members; index++) {
       const name = `m${index}`;
-      const tags = drawTags(random, index, options.members ?? count);
-      // Clocks drift by at most one in a thousand, which is twice what time daemons correct.
-      this.members.push(new SimMember(name, this, options.tags?.[name] ?? tags, 1 + random.between(-0.001, 0.001)));
+      // Each member draws from its own source: what happens to one does not shift the delays of another.
+      const own = new SeededRandom(Math.imul(plan.seed, 31) + 7919 * (index + 1));
+      this.members.push(new SimMember(name, this, plan.tags[name] ?? {}, own));
+      const faults = this.storeNetwork.faultsOf(name);
+      faults.requestDelayMs = own.between(0.5, 5);
+      faults.answerDelayMs = own.between(0.5, 5);
     }
-    for (const member of this.members) {
-      const faults = this.storeNetwork.faultsOf(member.name);
-      faults.requestDelayMs = random.between(0.5, 5);
-      faults.answerDelayMs = random.between(0.5, 5);
-    }
-  }
-
-  /** A time span as a part of ttl, so that each configuration meets faults of its own size. */
-  spans(low: number, high: number): number {
-    return this.random.between(low, high) * this.timings.ttlMs;
   }
 
   nextSystemId(): string {
     this.systemIds += 1n;
     return String(this.systemIds);
+  }
+
+  initdbFails(): boolean {
+    return ++this.initdbs <= (this.plan.failingInitdbs ?? 0);
   }
 
   get holder(): string | undefined {
@@ -170,6 +151,31 @@ export class World implements SimEnvironment {
     this.store.put(`${CLUSTER}config`, text, { writer: 'operator' });
   }
 
+  /** Somebody puts another system identifier into `/initialize`; the right one comes back with `restoreInitialize`. */
+  overwriteInitialize(): void {
+    const entry = this.store.get(`${CLUSTER}initialize`);
+    if (entry === undefined || entry.value === '' || this.initialize !== undefined) return;
+    this.initialize = entry.value;
+    this.store.put(`${CLUSTER}initialize`, this.nextSystemId(), { writer: 'operator' });
+  }
+
+  restoreInitialize(): void {
+    if (this.initialize !== undefined) this.store.put(`${CLUSTER}initialize`, this.initialize, { writer: 'operator' });
+    this.initialize = undefined;
+  }
+
+  /**
+   * Whether the cluster must survive the loss of this member's data: somebody else has all of it, up to what asynchronous
+   * replication may lose.
+   */
+  canLose(member: SimMember): boolean {
+    const { holder } = this;
+    if (holder === undefined || this.store.get(`${CLUSTER}initialize`) === undefined) return false;
+    if (member.name !== holder && !member.server.isWritable) return true;
+    const isAsynchronous = this.store.get(`${CLUSTER}sync`) === undefined && !member.server.commits.isSynchronous;
+    return isAsynchronous && this.members.some((other) => other !== member && other.mayLead && other.server.isStreaming);
+  }
+
   get isPaused(): boolean {
     return parseJsonObject(this.store.get(`${CLUSTER}config`)?.value ?? '')?.['pause'] === true;
   }
@@ -185,12 +191,13 @@ export class World implements SimEnvironment {
       return;
     }
     if (message.startsWith('Lock owner: ')) return;
-    this.trace(`${member} ${level}: ${message}${error instanceof Error ? ` (${error.stack})` : ''}`);
+    if (this.isTraced) this.trace(`${member} ${level}: ${message}${error instanceof Error ? ` (${error.stack})` : ''}`);
     if (error !== undefined && level === 'error') this.fail(`${member}: unexpected error: ${message}`);
     if (message.includes('report it as a')) this.fail(`${member}: ${message}`);
   }
 
   trace(line: string): void {
+    if (!this.isTraced) return;
     const text = `${(this.scheduler.now / 1000).toFixed(3).padStart(9)} ${line}`;
     if (this.isVerbose) process.stdout.write(`${text}\n`);
     for (let index = 0; index < text.length; index++) this.hash = (Math.imul(this.hash, 31) + text.charCodeAt(index)) | 0;
@@ -208,15 +215,4 @@ export class World implements SimEnvironment {
     this.violation ??= new Violation(`at ${(this.scheduler.now / 1000).toFixed(3)} s: ${what}`);
     this.trace(`VIOLATION ${what}`);
   }
-
-  lastLines(count: number): string {
-    return this.lines.slice(-count).join('\n');
-  }
-}
-
-function drawTags(random: SeededRandom, index: number, count: number): Readonly<Record<string, unknown>> {
-  if (random.chance(0.75)) return {};
-  if (index > 0 && random.chance(0.4)) return random.chance(0.7) ? { nofailover: true } : { failover_priority: 0 };
-  if (index > 1 && count > 2 && random.chance(0.3)) return { replicatefrom: 'm1' };
-  return random.chance(0.3) ? { clonefrom: true } : { failover_priority: Math.floor(random.between(1, 4)) };
 }

@@ -1,12 +1,11 @@
-import { deepEqualByText } from '../../base/python-values.js';
 import type { Timings } from '../../cluster/dynamic-config.js';
-import { parseMemberData } from '../../cluster/member.js';
-import { type ClusterView, type Leader, type Member, parseClusterView } from '../../cluster/view.js';
+import type { ClusterView, Leader, Member } from '../../cluster/view.js';
 import type { CallOptions, Dcs, DcsEvent } from '../../ports/dcs.js';
 import { eventOf } from '../shared/key-events.js';
 import { clusterPath } from '../shared/key-path.js';
 import type { MemoryNetwork } from './network.js';
 import type { MemoryStore, StoreChange } from './store.js';
+import { isSameMember, ViewCache } from './view-cache.js';
 
 export interface MemoryDcsOptions {
   readonly store: MemoryStore;
@@ -61,16 +60,7 @@ export class MemoryDcs implements Dcs {
   }
 
   load(options: CallOptions): Promise<ClusterView> {
-    return this.#call('read the cluster', options, () =>
-      parseClusterView(
-        this.#store.list(this.#path).map(([key, entry]) => ({
-          key,
-          value: entry.value,
-          version: String(entry.version),
-          ...(entry.lease === undefined ? {} : { session: entry.lease }),
-        })),
-      ),
-    );
+    return this.#call('read the cluster', options, () => ViewCache.of(this.#store, this.#path).view());
   }
 
   acquireLeaderLock(options: CallOptions): Promise<'acquired' | 'held-by-other'> {
@@ -105,7 +95,7 @@ export class MemoryDcs implements Dcs {
   touchMember(value: string, known: Member | undefined, options: CallOptions): Promise<boolean> {
     return this.#call('write the member key', options, () => {
       const lease = this.#keepLease();
-      if (known !== undefined && known.session === lease && deepEqualByText(known.data, parseMemberData(value))) return true;
+      if (known !== undefined && known.session === lease && isSameMember(known, value)) return true;
       return this.#put(`members/${this.#name}`, value, lease) !== undefined;
     });
   }

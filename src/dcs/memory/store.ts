@@ -40,6 +40,12 @@ export class MemoryStore {
     this.#expiryDelayMs = expiryDelayMs;
   }
 
+  /** Grows with every change. */
+  get revision(): number {
+    this.#expireDue();
+    return this.#revision;
+  }
+
   get(path: string): StoreEntry | undefined {
     this.#expireDue();
     return this.#entries.get(path);

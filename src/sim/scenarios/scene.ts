@@ -1,22 +1,26 @@
 import assert from 'node:assert/strict';
+import { drawPlan } from '../draw-plan.js';
 import { happen } from '../faults.js';
 import type { SimMember } from '../member.js';
+import type { Plan } from '../plan.js';
 import { Run } from '../run.js';
-import { World, type WorldOptions } from '../world.js';
+import { World } from '../world.js';
 
 /** A scripted run: explicit faults at explicit times. Its seed only draws delays, so that it keeps its meaning. */
 export class Scene {
   readonly run: Run;
   readonly world: World;
 
-  private constructor(options: WorldOptions) {
-    this.world = new World(1, { members: 3, tags: { m0: {}, m1: {}, m2: {} }, timings: [20, 4, 8], usesRewind: true, ...options });
+  private constructor(fixed: Partial<Plan>) {
+    const config = { primary_start_timeout: 300, primary_race_backoff: 0, ...fixed.config };
+    const plan = drawPlan(1, { members: 3, tags: {}, timings: [20, 4, 8], usesRewind: true, faults: [], ...fixed, config });
+    this.world = new World(plan, { isTraced: true });
     this.run = new Run(this.world);
   }
 
   /** A whole cluster. */
-  static async begin(options: WorldOptions = {}): Promise<Scene> {
-    const scene = new Scene({ ...options, config: { primary_start_timeout: 300, primary_race_backoff: 0, ...options.config } });
+  static async begin(fixed: Partial<Plan> = {}): Promise<Scene> {
+    const scene = new Scene(fixed);
     await scene.run.bootstrap();
     return scene;
   }
@@ -46,7 +50,7 @@ export class Scene {
 
   /** No property was broken so far. */
   holds(): void {
-    assert.equal(this.world.violation?.message, undefined, this.world.lastLines(60));
+    assert.equal(this.world.violation?.message, undefined, this.world.lines.slice(-60).join('\n'));
   }
 
   /** Heals everything; the cluster becomes whole, stays so, and a switchover loses nothing. */
@@ -54,6 +58,6 @@ export class Scene {
     await this.run.recover();
     await this.run.switchOver();
     this.holds();
-    this.run.end(0);
+    this.run.end();
   }
 }

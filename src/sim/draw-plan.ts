@@ -1,0 +1,96 @@
+import { FAULTS } from './faults/all.js';
+import type { Plan, PlannedFault, TimingSeconds } from './plan.js';
+import { SeededRandom } from './prng.js';
+
+const TIMINGS: readonly TimingSeconds[] = [
+  [30, 10, 10],
+  [30, 10, 10],
+  [30, 10, 10],
+  [20, 4, 8],
+  [20, 6, 6],
+  [5, 1, 2],
+  [12, 3, 4],
+  [20, 2, 9],
+];
+/** Length of the time with faults, and the pause between two of them, in ttls. */
+const FAULTS_TTLS = { least: 2.5, most: 5 };
+const PAUSE_TTLS = { least: 0.02, most: [0.25, 0.4, 0.7] };
+
+/**
+ * @param fixed what is given and not drawn.
+ * @param favoured faults that come ten times as often.
+ */
+export function drawPlan(seed: number, fixed: Partial<Plan> = {}, favoured: readonly string[] = []): Plan {
+  const random = new SeededRandom(seed);
+  const timings = fixed.timings ?? random.pick(TIMINGS);
+  const members = fixed.members ?? random.pick([2, 3, 3, 3, 4]);
+  const config = drawConfig(random, timings);
+  const faultsMs = random.between(FAULTS_TTLS.least, FAULTS_TTLS.most) * timings[0] * 1000;
+  return {
+    seed,
+    members,
+    timings,
+    tags: drawTags(random, members),
+    config,
+    usesRewind: random.chance(0.8),
+    ...(random.chance(0.1) ? { needsRestartToFollow: true } : {}),
+    ...(random.chance(0.01) ? { failingInitdbs: 1 } : {}),
+    faultsMs,
+    faults: drawFaults(random, members, faultsMs, timings[0] * 1000, favoured),
+    endsWithSwitchover: random.chance(0.4),
+    ...fixed,
+    ...(fixed.config === undefined ? {} : { config: { ...config, ...fixed.config } }),
+  };
+}
+
+function drawConfig(random: SeededRandom, [ttl, loopWait, retryTimeout]: TimingSeconds): Readonly<Record<string, unknown>> {
+  return {
+    ttl,
+    loop_wait: loopWait,
+    retry_timeout: retryTimeout,
+    maximum_lag_on_failover: 1_048_576,
+    check_timeline: random.chance(0.3),
+    primary_start_timeout: random.pick([300, 300, 300, ttl, 2, 0]),
+    ...(random.chance(0.15) ? { primary_race_backoff: loopWait } : {}),
+  };
+}
+
+function drawTags(random: SeededRandom, members: number): Plan['tags'] {
+  const tags: Record<string, Readonly<Record<string, unknown>>> = {};
+  for (let index = 0; index < members; index++) {
+    const drawn = drawMemberTags(random, index, members);
+    if (Object.keys(drawn).length > 0) tags[`m${index}`] = drawn;
+  }
+  return tags;
+}
+
+function drawMemberTags(random: SeededRandom, index: number, count: number): Readonly<Record<string, unknown>> {
+  if (random.chance(0.75)) return {};
+  if (index > 0 && random.chance(0.4)) return random.chance(0.7) ? { nofailover: true } : { failover_priority: 0 };
+  if (index > 1 && count > 2 && random.chance(0.3)) return { replicatefrom: 'm1' };
+  return random.chance(0.3) ? { clonefrom: true } : { failover_priority: Math.floor(random.between(1, 4)) };
+}
+
+function drawFaults(
+  random: SeededRandom,
+  members: number,
+  faultsMs: number,
+  ttlMs: number,
+  favoured: readonly string[],
+): readonly PlannedFault[] {
+  const weightOf = ({ name, weight }: (typeof FAULTS)[number]): number => (favoured.includes(name) ? 10 * weight : weight);
+  const total = FAULTS.reduce((sum, fault) => sum + weightOf(fault), 0);
+  const most = random.pick(PAUSE_TTLS.most);
+  const pause = (): number => random.between(PAUSE_TTLS.least, most) * ttlMs;
+  const faults: PlannedFault[] = [];
+  for (let atMs = pause(); atMs < faultsMs; atMs += pause()) {
+    let at = random.between(0, total);
+    const fault = FAULTS.find((candidate) => {
+      at -= weightOf(candidate);
+      return at < 0;
+    });
+    const [member, seed] = [Math.floor(random.between(0, members)), Math.floor(random.next() * 2 ** 32)];
+    if (fault !== undefined) faults.push({ atMs: Math.round(atMs), name: fault.name, member, seed });
+  }
+  return faults;
+}
