@@ -5,6 +5,7 @@ import { RestApi } from './api/server.js';
 import { seconds } from './base/duration.js';
 import { pythonText } from './base/python-values.js';
 import { clampTimings, parseGlobalConfig, type Timings } from './cluster/dynamic-config.js';
+import { parseStandbyCluster } from './cluster/standby-cluster.js';
 import { tagConflicts, traitsOf } from './cluster/tags.js';
 import { type CachedDynamicConfig, writeDynamicCache } from './config/dynamic-cache.js';
 import { effectiveSettings } from './config/effective.js';
@@ -179,7 +180,7 @@ export class MemberDaemon implements AgentConfiguration {
       removeOnRewindFailure: postgresql.removeDataDirectoryOnRewindFailure,
       removeOnDivergedTimelines: postgresql.removeDataDirectoryOnDivergedTimelines,
       hasBootstrapSection: bootstrap !== undefined,
-      hasLeaderlessMethod: this.postgres.hasLeaderlessMethod(undefined),
+      hasLeaderlessMethod: this.postgres.hasLeaderlessMethod(parseStandbyCluster(this.dynamic['standby_cluster'])?.createReplicaMethods),
     };
   }
 

@@ -91,6 +91,8 @@ export async function execute(action: Action, o: Observation, parts: ExecutorPar
       return { facts: { checkpointRecordEnd: (await postgres.checkpointRecordEnd(action.timeline, action.lsn)) ?? 'unknown' } };
     case 'read-replica-timeline':
       return { facts: { replicaTimeline: (await postgres.replicaTimeline()) ?? 'unknown' } };
+    case 'read-local-history':
+      return { facts: { localHistory: await postgres.timelineHistory(action.timeline) } };
     case 'read-next-timeline':
       return { facts: { hasNextTimeline: (await postgres.timelineHistory(action.timeline + 1)).length > 0 } };
     case 'compare-recovery':

@@ -119,6 +119,16 @@ function absorb(memory: Memory, o: Observation, known: KnownObservation | undefi
 /** A standby leader has no roles to create. */
 const AFTER_BOOTSTRAP = { started: 'initialised', 'standby-started': 'post-bootstrap-done', failed: 'failed' } as const;
 
+/**
+ * A rewind that was put off stays due. One that could not tell two timelines apart is compared anew: the server may have
+ * got onto the other one while it was being stopped.
+ */
+function afterRewind(memory: Memory, outcome: Extract<JobEnd, { kind: 'rewind' }>['outcome'], now: Milliseconds): Memory {
+  if (outcome === 'not-now') return { ...memory, rewindPutOffAt: now };
+  if (outcome === 'same-timeline') return { ...memory, rewind: 'check', rewindPutOffAt: now };
+  return { ...memory, rewind: REWIND_AFTER[outcome], rewindPutOffAt: undefined };
+}
+
 /** A data directory that was removed after a failed rewind is cloned anew, without any history to compare. */
 const REWIND_AFTER = { done: 'success', failed: 'failed', removed: 'initial' } as const;
 
@@ -127,9 +137,7 @@ function afterJob(memory: Memory, end: JobEnd, now: Milliseconds): Memory {
     case 'promote':
       return { ...memory, isPrePromoteFailed: end.outcome === 'pre-promote-failed' };
     case 'rewind':
-      return end.outcome === 'not-now'
-        ? { ...memory, rewindPutOffAt: now }
-        : { ...memory, rewind: REWIND_AFTER[end.outcome], rewindPutOffAt: undefined };
+      return afterRewind(memory, end.outcome, now);
     case 'bootstrap':
       return { ...memory, bootstrap: AFTER_BOOTSTRAP[end.outcome] };
     case 'post-bootstrap':

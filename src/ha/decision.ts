@@ -23,6 +23,7 @@ export type Question =
   | { readonly kind: 'read-leader-timelines'; readonly leader: Upstream }
   | { readonly kind: 'read-checkpoint-record-end'; readonly timeline: number; readonly lsn: Lsn }
   | { readonly kind: 'read-replica-timeline' }
+  | { readonly kind: 'read-local-history'; readonly timeline: number }
   /** Whether there is a history file of the timeline after this one. */
   | { readonly kind: 'read-next-timeline'; readonly timeline: number }
   | { readonly kind: 'compare-recovery'; readonly upstream: Upstream | undefined }

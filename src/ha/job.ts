@@ -33,7 +33,7 @@ export type Job =
 /** What ended and how. It is part of the next observation, once. */
 export type JobEnd =
   | { readonly kind: 'promote'; readonly outcome: 'promoted' | 'requested' | 'failed' | 'pre-promote-failed' | 'cancelled' }
-  | { readonly kind: 'rewind'; readonly outcome: 'done' | 'failed' | 'not-now' | 'removed' }
+  | { readonly kind: 'rewind'; readonly outcome: 'done' | 'failed' | 'not-now' | 'removed' | 'same-timeline' }
   | { readonly kind: 'bootstrap'; readonly outcome: 'started' | 'standby-started' | 'failed' }
   | { readonly kind: 'post-bootstrap'; readonly outcome: 'done' | 'failed' }
   | { readonly kind: 'clone' | 'reinitialize' | 'reinitialize-diverged' }

@@ -1,6 +1,7 @@
 import type { Milliseconds } from '../base/duration.js';
 import { type Lsn, maxLsn } from '../base/lsn.js';
 import type { GlobalConfig } from '../cluster/dynamic-config.js';
+import type { HistoryLine } from '../cluster/history.js';
 import type { MemberTraits } from '../cluster/tags.js';
 import type { ClusterView } from '../cluster/view.js';
 import type { PeerStatus } from '../ports/peers.js';
@@ -36,6 +37,8 @@ export interface Facts {
   readonly checkpointRecordEnd?: Lsn | 'unknown';
   readonly recovery?: { readonly change: boolean; readonly restart: boolean };
   readonly replicaTimeline?: number | 'unknown';
+  /** The history file of the own timeline; empty when there is none. */
+  readonly localHistory?: readonly HistoryLine[];
   /** There is a history file of the timeline after the leader's (standby cluster). */
   readonly hasNextTimeline?: boolean;
   readonly isInitializeWritten?: boolean;

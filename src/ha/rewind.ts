@@ -12,7 +12,9 @@ export type Divergence =
   | { readonly kind: 'ask'; readonly questions: readonly Question[] }
   /** Nothing can be said this time; the check stays due. `why` only where waiting is worth a line. */
   | { readonly kind: 'undecided'; readonly log: readonly Action[] }
-  | { readonly kind: 'decided'; readonly isNeeded: boolean; readonly log: readonly Action[] };
+  | { readonly kind: 'decided'; readonly isNeeded: boolean; readonly log: readonly Action[] }
+  /** Both are on the timeline of this number, but it began elsewhere: nothing that pg_rewind could repair. */
+  | { readonly kind: 'same-number'; readonly timeline: number; readonly log: readonly Action[] };
 
 /**
  * Arms the comparison, if there is a remedy for what it may find (ha.md §14.1). A need once found stays.
@@ -40,7 +42,31 @@ export function checkDivergence(o: KnownObservation): Divergence {
   if (local === undefined) return { kind: 'ask', questions: [{ kind: 'read-local-position' }] };
   if (local === 'unknown') return undecided;
   if (timelines === undefined) return { kind: 'ask', questions: [{ kind: 'read-leader-timelines', leader }] };
+  if (leader.kind === 'remote' && timelines.kind === 'known' && local.timeline > 1 && local.timeline <= timelines.timeline) {
+    const { localHistory } = o.facts;
+    if (localHistory === undefined) return { kind: 'ask', questions: [{ kind: 'read-local-history', timeline: local.timeline }] };
+    if (isOfOtherOrigin(local.timeline, localHistory, timelines.history)) return otherOrigin(local, leader, timelines.timeline);
+  }
   return compare(o, leader, local, timelines);
+}
+
+/**
+ * Whether two timelines share nothing but their number: they began at different positions. Members of one cluster reserve
+ * numbers, but two clusters that were promoted side by side give the same ones to different histories «RISK».
+ */
+function isOfOtherOrigin(timeline: number, here: readonly HistoryLine[], there: readonly HistoryLine[]): boolean {
+  const begin = (history: readonly HistoryLine[]): HistoryLine | undefined => history.findLast((line) => line.timeline < timeline);
+  const ours = begin(here);
+  const theirs = begin(there);
+  return ours !== undefined && theirs !== undefined && (ours.lsn !== theirs.lsn || ours.timeline !== theirs.timeline);
+}
+
+function otherOrigin(local: LocalPosition, leader: Upstream, theirs: number): Divergence {
+  const lines = [log('info', `Local timeline=${local.timeline} lsn=${formatLsn(local.lsn)}`), log('info', `primary_timeline=${theirs}`)];
+  // With different numbers pg_rewind finds the common ancestor by the positions, too.
+  if (local.timeline !== theirs) return { kind: 'decided', isNeeded: true, log: lines };
+  const error = `timeline ${theirs} of ${leader.name} began elsewhere than timeline ${local.timeline} here: they are two histories, and pg_rewind takes them for one`;
+  return { kind: 'same-number', timeline: theirs, log: [...lines, log('error', error)] };
 }
 
 function compare(o: KnownObservation, leader: Upstream, local: LocalPosition, timelines: LeaderTimelines): Divergence {

@@ -197,6 +197,8 @@ export type RewindOutcome =
   | { readonly kind: 'done' }
   /** The leader is healthy and pg_rewind failed all the same. */
   | { readonly kind: 'failed' }
+  /** Nothing was done, because leader and we are on timelines of one number. That what is here diverged all the same is the caller's word. */
+  | { readonly kind: 'same-timeline' }
   /** The leader could not be used this time: try again. */
   | { readonly kind: 'not-now'; readonly reason: string };
 

@@ -1,4 +1,5 @@
 import { milliseconds } from '../../src/base/duration.js';
+import type { HistoryLine } from '../../src/cluster/history.js';
 import { healthyCluster, healthyStandby, leaderless, lsn, NOW, type Scene } from '../support/builders.js';
 import type { DecisionCase } from './case.js';
 
@@ -160,4 +161,115 @@ const timelines: readonly DecisionCase[] = [
   },
 ];
 
-export const standbyClusterCases: readonly DecisionCase[] = [...demotion, ...timelines];
+const needed = (localHistory: readonly HistoryLine[], theirs: number): Scene =>
+  standbyLeader()
+    .stopped('stopped', 'demoted')
+    .remember({ rewind: 'check' })
+    .answering({
+      localPosition: { timeline: 2, lsn: lsn(900), isInRecovery: false },
+      localHistory,
+      leaderTimelines: {
+        ...left1At700,
+        timeline: theirs,
+        history: theirs === 3 ? [...left1At700.history, { timeline: 2, lsn: lsn(5000), reason: '' }] : left1At700.history,
+      },
+    });
+const begins = (position: number): readonly HistoryLine[] => [{ timeline: 1, lsn: lsn(position), reason: '' }];
+
+const sideBySide: readonly DecisionCase[] = [
+  {
+    name: 'both clusters promoted to timeline 2, from different positions',
+    given: needed(begins(800), 2),
+    expect: {
+      rules: ['divergence/other-history-of-the-same-number'],
+      reason: 'not following timeline 2 because it is of another history: empty the data directory to have it copied anew',
+      memory: { rewind: 'check' },
+      beside: ['divergence/rewind', 'stopped/standby-leader'],
+    },
+  },
+  {
+    name: 'timeline 2 is the same here and there',
+    given: needed(begins(700), 2),
+    expect: {
+      rules: ['divergence/check', 'stopped/standby-leader'],
+      reason: 'starting as a standby leader because i had the session lock',
+      actions: ['disarm-watchdog', 'start-job start-standby remote_member standby_leader'],
+      beside: ['divergence/other-history-of-the-same-number'],
+    },
+  },
+  {
+    name: 'timeline 2 of both began elsewhere, but the other cluster is on 3 by now: pg_rewind can tell them apart',
+    given: needed(begins(800), 3),
+    expect: {
+      rules: ['divergence/check', 'divergence/rewind'],
+      reason: 'running pg_rewind from remote_member',
+      actions: ['start-job rewind remote_member'],
+    },
+  },
+];
+
+const newUpstream = (): Scene => standbyLeader().answering({ recovery: { change: true, restart: false } });
+
+const following: readonly DecisionCase[] = [
+  {
+    name: 'before the server outside is followed its history is compared',
+    given: newUpstream().answering({
+      localPosition: { timeline: 2, lsn: lsn(900), isInRecovery: true },
+      localHistory: begins(800),
+      leaderTimelines: left1At700,
+    }),
+    expect: {
+      rules: ['follow/compare', 'follow/compare-with-remote-first', 'divergence/other-history-of-the-same-number'],
+      reason: 'not following timeline 2 because it is of another history: empty the data directory to have it copied anew',
+      beside: ['follow/reload'],
+    },
+  },
+  {
+    name: 'a server outside that can’t be asked is followed all the same',
+    given: newUpstream(),
+    expect: {
+      rules: ['follow/compare-with-remote-first', 'follow/reload'],
+      reason: everyday,
+      actions: ['reload-recovery remote_member standby_leader'],
+      memory: { rewind: 'check' },
+    },
+  },
+  {
+    name: 'a member is followed without delay',
+    given: healthyStandby()
+      .standbyCluster()
+      .answering({ recovery: { change: true, restart: false } }),
+    expect: {
+      rules: ['follow/reload'],
+      reason: 'no action. I am (a), a secondary, and following a standby leader (b)',
+      actions: ['reload-recovery b replica'],
+      beside: ['follow/compare-with-remote-first'],
+    },
+  },
+];
+
+const withoutData: readonly DecisionCase[] = [
+  {
+    name: 'all data of a standby cluster are gone: they are copied from outside',
+    given: leaderless().standbyCluster().emptyDirectory().member('b', { state: 'stopped' }).member('c', { state: 'stopped' }),
+    expect: {
+      rules: ['data-directory/clone-from-remote'],
+      reason: 'trying to bootstrap from remote member',
+      actions: ['disarm-watchdog', 'start-job clone from remote member'],
+      memory: { rewind: 'initial' },
+      beside: ['data-directory/wait-for-leader'],
+    },
+  },
+  {
+    name: 'another member of the standby cluster runs: it will lead',
+    given: leaderless().standbyCluster().emptyDirectory().member('b', { state: 'stopped' }),
+    expect: {
+      rules: ['data-directory/wait-for-leader'],
+      reason: 'waiting for standby_leader to bootstrap',
+      actions: ['disarm-watchdog'],
+      beside: ['data-directory/clone-from-remote'],
+    },
+  },
+];
+
+export const standbyClusterCases: readonly DecisionCase[] = [...demotion, ...timelines, ...sideBySide, ...following, ...withoutData];

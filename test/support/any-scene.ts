@@ -40,6 +40,7 @@ const ENDS: readonly JobEnd[] = [
   { kind: 'rewind', outcome: 'failed' },
   { kind: 'rewind', outcome: 'not-now' },
   { kind: 'rewind', outcome: 'removed' },
+  { kind: 'rewind', outcome: 'same-timeline' },
   { kind: 'clone' },
   { kind: 'demote' },
   { kind: 'crash-recovery' },
@@ -255,7 +256,13 @@ const world = fc
     recovery: fc.record({ change: fc.boolean(), restart: fc.boolean() }),
     replicaTimeline: fc.constantFrom('unknown' as const, 1, 2, 3),
     isInitializeWritten: fc.boolean(),
+    failsafe: fc.constantFrom(
+      { kind: 'confirmed' as const },
+      { kind: 'unconfirmed' as const, missing: ['b'] },
+      { kind: 'other-leader' as const, name: 'b' },
+    ),
     hasNextTimeline: fc.boolean(),
+    localHistory: fc.constantFrom([], [{ timeline: 1, lsn: lsn(10), reason: '' }], [{ timeline: 1, lsn: lsn(20), reason: '' }]),
   })
   .map(
     ({ b, c, lock, acquire, ...facts }) =>

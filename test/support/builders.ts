@@ -100,6 +100,7 @@ const OBLIGING: World = {
     checkpointRecordEnd: 'unknown',
     recovery: { change: false, restart: false },
     hasNextTimeline: false,
+    localHistory: [],
     replicaTimeline: 1,
     isInitializeWritten: true,
   },

@@ -157,6 +157,8 @@ function carriedOut(o: Observation, action: Action, world: World): Observation {
       return fact(o, pick(world, 'checkpointRecordEnd'));
     case 'read-replica-timeline':
       return fact(o, pick(world, 'replicaTimeline'));
+    case 'read-local-history':
+      return fact(o, pick(world, 'localHistory'));
     case 'read-next-timeline':
       return fact(o, pick(world, 'hasNextTimeline'));
     case 'compare-recovery':

@@ -115,14 +115,14 @@ async function rewind(leader: Upstream, s: JobServices): Promise<JobEnd> {
   }
   const outcome = await s.postgres.rewind(leader);
   if (outcome.kind === 'not-now') s.log.warning(`Can not use ${leader.name} for rewind: ${outcome.reason}`);
-  if (outcome.kind !== 'failed') return { kind: 'rewind', outcome: outcome.kind };
+  if (outcome.kind === 'done' || outcome.kind === 'not-now') return { kind: 'rewind', outcome: outcome.kind };
   const policy = s.policy();
   const permission = policy.removeOnRewindFailure
     ? 'remove_data_directory_on_rewind_failure'
     : policy.removeOnDivergedTimelines
       ? 'remove_data_directory_on_diverged_timelines'
       : undefined;
-  if (permission === undefined) return { kind: 'rewind', outcome: 'failed' };
+  if (permission === undefined) return { kind: 'rewind', outcome: outcome.kind };
   s.log.warning(`${permission} is set. removing...`);
   await s.postgres.removeDataDirectory();
   return { kind: 'rewind', outcome: 'removed' };

@@ -1,7 +1,9 @@
+import { isRunning } from '../../cluster/member.js';
+import { isValidSystemId } from '../../cluster/view.js';
 import type { Action } from '../decision.js';
 import { hasLock, type KnownObservation } from '../observation.js';
 import { ask, conclude, type Rule, rule } from '../rule.js';
-import { cloneSource } from '../upstream.js';
+import { cloneSource, remoteMember } from '../upstream.js';
 
 /** A refusal, or silence while nothing runs. A running server is not stopped because its disk was slow for a moment. */
 function inaccessible(o: KnownObservation) {
@@ -89,14 +91,34 @@ export const dataDirectory: readonly Rule<KnownObservation>[] = [
       ),
   }),
   rule({
+    id: 'data-directory/clone-from-remote',
+    why: 'Nobody of a standby cluster has data any more, but the server outside has them all.',
+    match: (o) => {
+      const { leader, initialize, members } = o.cluster.view;
+      const isAlone = leader === undefined && !members.some((member) => member.name !== o.me && isRunning(member));
+      const source = isEmpty(o) && isAlone && isValidSystemId(initialize) ? remoteMember(o) : undefined;
+      return source?.connUrl === undefined ? undefined : source;
+    },
+    decide: (source, o) =>
+      conclude(
+        'trying to bootstrap from remote member',
+        [...withoutDirectory(o), { kind: 'start-job', job: { kind: 'clone', source, description: 'from remote member' } }],
+        { remember: { rewind: 'initial' } },
+      ),
+  }),
+  rule({
     id: 'data-directory/clone-without-leader',
     why: 'A backup tool may know how to begin before there is a leader.',
     match: (o) => isEmpty(o) && o.cluster.view.leader === undefined && o.policy.hasLeaderlessMethod && o.cluster.view.initialize !== '',
-    decide: (_, o) =>
-      conclude('trying to bootstrap (without leader)', [
+    decide: (_, o) => {
+      // In a standby cluster the methods are those of its section.
+      const remote = remoteMember(o);
+      const source = remote === undefined ? undefined : { ...remote, connUrl: undefined };
+      return conclude('trying to bootstrap (without leader)', [
         ...withoutDirectory(o),
-        { kind: 'start-job', job: { kind: 'clone', source: undefined, description: '(without leader)' } },
-      ]),
+        { kind: 'start-job', job: { kind: 'clone', source, description: '(without leader)' } },
+      ]);
+    },
   }),
   rule({
     id: 'data-directory/wait-for-leader',

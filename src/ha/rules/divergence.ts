@@ -11,12 +11,25 @@ import { leaderUpstream } from '../upstream.js';
  */
 export const divergence: readonly Rule<KnownObservation>[] = [
   rule({
+    id: 'divergence/other-history-of-the-same-number',
+    why: 'Streaming would join two histories to one that never was; the data have to be copied anew, which is for the operator to order.',
+    match: (o, memory) => {
+      const result = memory.rewind === 'check' ? checkDivergence(o) : undefined;
+      return result?.kind === 'same-number' ? result : undefined;
+    },
+    decide: ({ timeline, log: lines }) =>
+      conclude(
+        `not following timeline ${timeline} because it is of another history: empty the data directory to have it copied anew`,
+        lines,
+      ),
+  }),
+  rule({
     id: 'divergence/check',
     why: 'A former primary is never attached to a new leader unchecked.',
     match: (o, memory) => {
       if (memory.rewind !== 'check') return undefined;
       const result = checkDivergence(o);
-      return result.kind === 'undecided' ? undefined : result;
+      return result.kind === 'undecided' || result.kind === 'same-number' ? undefined : result;
     },
     decide: (result) =>
       result.kind === 'ask'

@@ -102,6 +102,15 @@ export function followTable(reasons: FollowReasons): readonly Rule<KnownObservat
       decide: (_, o) => ask({ kind: 'compare-recovery', upstream: upstreamOf(o) }),
     }),
     rule({
+      id: 'follow/compare-with-remote-first',
+      why: 'The server outside may be of another history on a timeline of the same number, which streaming would not tell.',
+      match: (o, memory) => {
+        const isNew = o.facts.recovery?.change === true && upstreamOf(o)?.kind === 'remote' && o.facts.localPosition === undefined;
+        return isNew && !isRewindPending(memory) && !isRewindExecuted(memory) && armed(memory, o) === 'check';
+      },
+      decide: () => ({ reason: '', actions: [], goOn: true, remember: { rewind: 'check' } }),
+    }),
+    rule({
       id: 'follow/restart',
       why: 'Old servers take a new upstream only at start.',
       match: (o) => o.facts.recovery?.change === true && o.facts.recovery.restart && !isStarting(o.postgres.state),

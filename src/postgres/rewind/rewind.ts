@@ -91,6 +91,10 @@ export async function rewind(request: RewindRequest, dependencies: RewindDepende
     return { kind: 'failed' };
   }
   await clearRewindMarker(dataDir);
+  if (end === 'same-timeline') {
+    log.error(`pg_rewind can not tell the data of ${leaderName} from ours: both are on a timeline of the same number`);
+    return { kind: 'same-timeline' };
+  }
   return afterFailure(request, dependencies);
 }
 
@@ -106,7 +110,7 @@ async function afterFailure({ leaderName }: RewindRequest, dependencies: RewindD
   return (await dependencies.canRewind()) ? { kind: 'not-now', reason: `${leaderName} became unreachable` } : { kind: 'failed' };
 }
 
-type RunEnd = 'done' | 'untouched' | 'broken-off';
+type RunEnd = 'done' | 'untouched' | 'broken-off' | 'same-timeline';
 
 async function runPgRewind(request: RewindRequest, dependencies: RewindDependencies): Promise<RunEnd> {
   const { runner, clock, log } = dependencies;
@@ -124,7 +128,8 @@ async function runPgRewind(request: RewindRequest, dependencies: RewindDependenc
     log.info(`running pg_rewind from ${request.leaderName}`);
     const outcome = await runner.run(argv, { env, capture: true, onLine });
     if (outcome.kind === 'exited') log.info(`pg_rewind exit code=${outcome.exitCode}`);
-    if (outcome.kind === 'exited' && outcome.exitCode === 0) return 'done';
+    // It goes by the numbers, and did nothing though something was to be done.
+    if (outcome.kind === 'exited' && outcome.exitCode === 0) return isSameTimeline(outcome) ? 'same-timeline' : 'done';
     // Below version 12 the progress goes to a buffered stdout, which is lost when pg_rewind is killed.
     const isUnknown = request.majorVersion < 120000 && !(outcome.kind === 'exited' && outcome.exitCode < 128);
     if (isChanging || (isUnknown && outcome.kind !== 'not-started')) return 'broken-off';
@@ -134,6 +139,10 @@ async function runPgRewind(request: RewindRequest, dependencies: RewindDependenc
     fetched.add(segment);
     if (!(await fetchSegment(segment, restoreCommand, request, dependencies))) return 'untouched';
   }
+}
+
+function isSameTimeline({ stdout, stderr }: { readonly stdout: string; readonly stderr: string }): boolean {
+  return `${stdout}\n${stderr}`.includes('source and target cluster are on the same timeline');
 }
 
 /** The command line. From version 13 pg_rewind can fetch WAL itself, if it finds restore_command in the configuration. */
