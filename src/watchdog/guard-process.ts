@@ -80,11 +80,13 @@ export class GuardProcess {
     const { pid, startedAt } = identity(server);
     this.awaited = time;
     this.child.stdin?.write(`F ${time} ${pid} ${startedAt}\n`);
-    this.cancelWait?.();
-    this.cancelWait = this.clock.after(ANSWER_MS, () => {
-      this.cancelWait = this.clock.after(SECOND_LOOK_MS, () => {
-        if (this.awaited !== undefined) this.child.kill('SIGKILL');
-      });
+    // Counted from the first feed without an answer: later ones must not put it off.
+    this.cancelWait ??= this.awaitAnswer();
+  }
+
+  private awaitAnswer(): () => void {
+    return this.clock.after(ANSWER_MS, () => {
+      this.cancelWait = this.clock.after(SECOND_LOOK_MS, () => this.child.kill('SIGKILL'));
     });
   }
 
@@ -132,9 +134,9 @@ export class GuardProcess {
       this.isReady = true;
       this.onReady(true);
     }
-    if (word === 'fed' && value === this.awaited) {
-      this.awaited = undefined;
+    if (word === 'fed' && !this.isDismissed) {
       this.cancelWait?.();
+      this.cancelWait = value === this.awaited ? undefined : this.awaitAnswer();
     }
     if (word === 'fired' && !this.isDismissed) this.events.onFired(Number(value));
   }
