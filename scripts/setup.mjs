@@ -1,6 +1,7 @@
 // Installs what the demo, the tests and the benchmark need and is missing: servers from the distribution, packages from
 // npm. Says first what it will install; does nothing, and needs no network, where everything is there.
-// Usage: node scripts/setup.mjs [--peer]   (--peer: also Debian's Python Patroni, to compare and to mix with)
+// Usage: node scripts/setup.mjs [--peer] [--chaos]   (--peer: also Debian's Python Patroni, to compare and to mix with;
+//        --chaos: also what makes network namespaces and wrong clocks)
 
 import { spawnSync } from 'node:child_process';
 import { existsSync, lstatSync, readdirSync, readFileSync } from 'node:fs';
@@ -39,6 +40,17 @@ const needs = [
   { what: 'HAProxy', deb: 'haproxy', brew: 'haproxy', isThere: () => isOnPath('haproxy') },
 ];
 const peerNeeds = [{ what: "Debian's Patroni", deb: 'patroni', brew: undefined, isThere: () => isOnPath('patroni') }];
+const chaosNeeds = [
+  { what: 'iproute2', deb: 'iproute2', brew: undefined, isThere: () => isOnPath('ip') },
+  { what: 'libfaketime', deb: 'libfaketime', brew: undefined, isThere: () => fakeClockLibrary() !== undefined },
+];
+
+/** The library that sets the wall clock of a program. */
+function fakeClockLibrary() {
+  const machine = { x64: 'x86_64', arm64: 'aarch64' }[process.arch];
+  const path = `/usr/lib/${machine}-linux-gnu/faketime/libfaketimeMT.so.1`;
+  return existsSync(path) ? path : undefined;
+}
 
 /** Whether the packages that npm installed are those that package-lock.json names. */
 function hasNpmPackages() {
@@ -112,8 +124,9 @@ function installNpmPackages() {
 }
 
 /** Installs what is missing. @throws Error with what to do by hand where it may not or cannot. */
-export function setup({ peer = false } = {}) {
-  const missing = [...needs, ...(peer && isOnPath('apt-get') ? peerNeeds : [])].filter(({ isThere }) => !isThere());
+export function setup({ peer = false, chaos = false } = {}) {
+  const extra = isOnPath('apt-get') ? [...(peer ? peerNeeds : []), ...(chaos ? chaosNeeds : [])] : [];
+  const missing = [...needs, ...extra].filter(({ isThere }) => !isThere());
   if (missing.length > 0) installServers(missing);
   if (!hasNpmPackages()) installNpmPackages();
   if (missing.length === 0) process.stdout.write('setup: everything needed is installed\n');
@@ -121,7 +134,7 @@ export function setup({ peer = false } = {}) {
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   try {
-    setup({ peer: process.argv.includes('--peer') });
+    setup({ peer: process.argv.includes('--peer'), chaos: process.argv.includes('--chaos') });
   } catch (error) {
     process.stderr.write(`setup: ${error.message}\n`);
     process.exitCode = 1;
