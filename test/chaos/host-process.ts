@@ -17,10 +17,12 @@ export class HostProcess {
     this.logFile = options.logFile;
     const log = openSync(options.logFile, 'a', 0o644);
     const drop = ['setpriv', `--reuid=${USER}`, `--regid=${USER}`, '--clear-groups', '--'];
-    // `ip` and `setpriv` replace themselves: the process id is the program's own.
-    this.child = spawn('ip', ['netns', 'exec', host.name, ...drop, ...command], {
+    // Only behind the change of the user: a preloaded library must not act in the name of root.
+    const own = ['env', ...Object.entries(options.env ?? {}).map(([name, value]) => `${name}=${value}`)];
+    // `ip`, `setpriv` and `env` replace themselves: the process id is the program's own.
+    this.child = spawn('ip', ['netns', 'exec', host.name, ...drop, ...own, ...command], {
       cwd: options.cwd,
-      env: { PATH: process.env['PATH'], LC_ALL: 'C.UTF-8', HOME: options.cwd, ...options.env },
+      env: { PATH: process.env['PATH'], LC_ALL: 'C.UTF-8', HOME: options.cwd },
       detached: true,
       stdio: ['ignore', log, log],
     });

@@ -5,11 +5,12 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { memberConfiguration } from '../integration/harness/member-configuration.js';
 import { giveToUnprivileged } from '../integration/harness/unprivileged.js';
+import { PORT } from './clients/connection.js';
 import { HostProcess, postmasterOf, send, sendToTree } from './host-process.js';
 import type { Host } from './network.js';
 
 const checkout = fileURLToPath(new URL('../../../', import.meta.url));
-const [POSTGRES_PORT, REST_PORT, ETCD_CLIENT_PORT, ETCD_PEER_PORT] = [5432, 8008, 2379, 2380];
+const [REST_PORT, ETCD_CLIENT_PORT, ETCD_PEER_PORT] = [8008, 2379, 2380];
 /** Of a member's disk, in MB: enough for the data and the WAL of a long run, small enough to be filled. */
 const DISK_MB = 1024;
 
@@ -100,8 +101,8 @@ export class MemberMachine {
     this.dataDir = join(this.disk, 'pgdata');
     this.configFile = join(folder, `${host.name}.yml`);
     this.clockFile = join(folder, `${host.name}.clock`);
-    const own = { name: host.name, port: POSTGRES_PORT, restPort: REST_PORT, folder, etcdPort: ETCD_CLIENT_PORT };
-    const base = memberConfiguration(own, { scope: 'batman', dynamic: options.dynamic, postgresql: {} });
+    const own = { name: host.name, port: PORT, restPort: REST_PORT, folder, etcdPort: ETCD_CLIENT_PORT };
+    const base = memberConfiguration(own, { scope: 'batman', dynamic: options.dynamic, postgresql: {}, watchdog: options.watchdog });
     const postgres = base['postgresql'] as Record<string, unknown>;
     const configuration = {
       ...base,
@@ -109,13 +110,12 @@ export class MemberMachine {
       etcd3: { hosts: etcd.map(({ address }) => `${address}:${ETCD_CLIENT_PORT}`) },
       postgresql: {
         ...postgres,
-        listen: `${host.address}:${POSTGRES_PORT}`,
-        connect_address: `${host.address}:${POSTGRES_PORT}`,
+        listen: `${host.address}:${PORT}`,
+        connect_address: `${host.address}:${PORT}`,
         data_dir: this.dataDir,
         pg_hba: ['local all all trust', 'host replication replicator 10.77.0.0/16 md5', 'host all all 10.77.0.0/16 md5'],
         parameters: { unix_socket_directories: this.disk },
       },
-      ...(options.watchdog === undefined ? {} : { watchdog: options.watchdog }),
     };
     writeFileSync(this.configFile, JSON.stringify(configuration, undefined, 2));
     this.setClock(0);
@@ -140,6 +140,7 @@ export class MemberMachine {
             LD_PRELOAD: fakeClock,
             FAKETIME_TIMESTAMP_FILE: this.clockFile,
             FAKETIME_NO_CACHE: '1',
+            FAKETIME_DISABLE_SHM: '1',
             FAKETIME_DONT_FAKE_MONOTONIC: '1',
           };
     this.process = new HostProcess(this.host, [process.execPath, join(checkout, 'bin/patroni'), this.configFile], {
@@ -210,8 +211,6 @@ export class MemberMachine {
     return JSON.parse((await http(this.host.address, REST_PORT, 'GET', '/patroni')).body) as Record<string, unknown>;
   }
 }
-
-export const postgresPort = POSTGRES_PORT;
 
 /** libfaketime, where it is installed. */
 export function fakeClockLibrary(): string | undefined {
