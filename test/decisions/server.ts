@@ -523,7 +523,26 @@ export const dcsUnreachableCases: readonly DecisionCase[] = [
     expect: {
       rules: ['dcs-unreachable/lease-holds'],
       reason: 'DCS is not accessible, continuing to run as leader because the lock is confirmed for 5 more seconds',
-      beside: ['dcs-unreachable/primary'],
+      beside: ['dcs-unreachable/primary', 'dcs-unreachable/activate-watchdog'],
+    },
+  },
+  {
+    name: 'without store, with a lease, a lost watchdog is armed again',
+    given: unreachable(leader().leaseLeft(9000).watchdog({ needsActivation: true })),
+    expect: {
+      rules: ['dcs-unreachable/activate-watchdog', 'dcs-unreachable/lease-holds'],
+      reason: 'DCS is not accessible, continuing to run as leader because the lock is confirmed for 9 more seconds',
+      beside: ['dcs-unreachable/watchdog-failed'],
+    },
+  },
+  {
+    name: 'without store a required watchdog can not be armed again',
+    given: unreachable(leader().leaseLeft(9000).watchdog({ needsActivation: true }).answering({ isWatchdogActive: false })),
+    expect: {
+      rules: ['dcs-unreachable/activate-watchdog', 'dcs-unreachable/watchdog-failed'],
+      reason: 'Demoting self because watchdog could not be activated',
+      actions: ['start-job demote offline'],
+      beside: ['dcs-unreachable/lease-holds', 'dcs-unreachable/primary'],
     },
   },
   {

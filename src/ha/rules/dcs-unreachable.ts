@@ -29,6 +29,22 @@ export const dcsUnreachable: readonly Rule[] = [
     decide: () => conclude('DCS is not accessible'),
   }),
   rule({
+    id: 'dcs-unreachable/activate-watchdog',
+    why: 'A timer that was lost while the store is silent is armed again; without store a leader needs it most.',
+    match: (o: Observation) =>
+      isPrimary(o) && o.isLeaseValid && o.job === undefined && o.watchdog.needsActivation && o.facts.isWatchdogActive === undefined,
+    decide: () => ask({ kind: 'activate-watchdog' }),
+  }),
+  rule({
+    id: 'dcs-unreachable/watchdog-failed',
+    why: 'Nobody runs as primary without the timer that was asked for.',
+    match: (o: Observation) => isPrimary(o) && o.facts.isWatchdogActive === false,
+    decide: () =>
+      conclude('Demoting self because watchdog could not be activated', [
+        { kind: 'start-job', job: { kind: 'demote', mode: 'offline', request: undefined } },
+      ]),
+  }),
+  rule({
     id: 'dcs-unreachable/ask-members',
     why: 'Failsafe mode: who knows that nobody else leads, and nobody will for ttl, may go on without store.',
     // A lease that ended is not taken up again: somebody else may have led meanwhile.
