@@ -17,7 +17,8 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 /** Makes the namespaces and becomes the parent of all processes in them. */
 const UNSHARE = ['--net', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc', '--propagation', 'private', '--'];
 /** Names of namespaces and shared memory must be this experiment's own. The shell reaps orphans. */
-const INSIDE = 'mkdir -p /run/netns && mount -t tmpfs none /run/netns && mount -t tmpfs -o mode=1777 none /dev/shm && "$@"; code=$?; exit $code';
+const INSIDE =
+  'mkdir -p /run/netns && mount -t tmpfs none /run/netns && mount -t tmpfs -o mode=1777 none /dev/shm && "$@"; code=$?; exit $code';
 
 /** No experiment takes longer. */
 const LIMIT_MS = 3 * 3_600_000;
