@@ -110,6 +110,7 @@ export class MemberDaemon implements AgentConfiguration {
         log: log.named('patroni.ha'),
         dcs: this.dcs,
         postgres: this.postgres,
+        logicalSlots: this.postgres.logicalSlots,
         peers: httpPeers(() => this.settings.ctl, clock),
         watchdog: this.watchdog,
         configuration: this,

@@ -25,6 +25,7 @@ import { JobRunner } from './job-runner.js';
 import { runJob } from './jobs/bodies.js';
 import type { JobServices } from './jobs/services.js';
 import { LockKeeper } from './lock-keeper.js';
+import { LogicalSlotKeeper } from './logical-slots.js';
 import { Publisher } from './publisher.js';
 import { applyScheduledRestart } from './scheduled-restart.js';
 import { shutdown } from './shutdown.js';
@@ -59,6 +60,7 @@ export class Agent {
   private readonly state: AgentState;
   private readonly lock: LockKeeper;
   private readonly failsafe: Failsafe;
+  private readonly logicalSlots: LogicalSlotKeeper;
   private readonly jobs: JobRunner;
   private readonly publisher: Publisher;
   private readonly parts: ExecutorParts;
@@ -89,6 +91,7 @@ export class Agent {
     this.state = initialState('invalid' in parsed ? fallback.config : parsed.config, 'invalid' in parsed ? {} : raw, initial);
     this.storeTtlMs = this.state.config.ttlMs;
     this.publisher = new Publisher(ports, this.state);
+    this.logicalSlots = new LogicalSlotKeeper(ports.logicalSlots, ports.log, () => this.wake());
     this.lock = new LockKeeper({
       ...ports,
       // A lease in the store has the ttl that the store was told, not the one that was read a moment ago.
@@ -116,6 +119,7 @@ export class Agent {
       jobs: this.jobs,
       publisher: this.publisher,
       failsafe: this.failsafe,
+      logicalSlots: this.logicalSlots,
       reload: () => this.load(),
       applyScheduledRestart: (o) =>
         applyScheduledRestart(o, { ...ports, state: this.state, jobs: this.jobs, controller: this.controller, wake: () => this.wake() }),
@@ -344,6 +348,7 @@ export class Agent {
       isLeaseValid: this.lock.isHeld,
       leaseLeftMs: this.lock.isHeld ? this.lock.stopBy - clock.monotonic() : 0,
       failsafe: this.failsafe.known(),
+      logicalSlots: this.logicalSlots.known(),
       facts,
     };
   }
@@ -552,6 +557,7 @@ export class Agent {
         return o === undefined ? undefined : cloneSource(o, fromLeader)?.source;
       },
       awaitOtherLeader: (timeoutMs) => this.awaitOtherLeader(timeoutMs),
+      forgetLogicalSlots: () => this.logicalSlots.forget(),
       resetFirstCheckpoint: () => {
         state.firstCheckpoint = 'unknown';
       },

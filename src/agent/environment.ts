@@ -4,6 +4,7 @@ import type { LocalPolicy } from '../ha/observation.js';
 import type { Clock } from '../ports/clock.js';
 import type { Dcs } from '../ports/dcs.js';
 import type { Log } from '../ports/log.js';
+import type { LogicalSlots } from '../ports/logical-slots.js';
 import type { Peers } from '../ports/peers.js';
 import type { Postgres } from '../ports/postgres.js';
 import type { Random } from '../ports/random.js';
@@ -16,6 +17,7 @@ export interface AgentPorts {
   readonly log: Log;
   readonly dcs: Dcs;
   readonly postgres: Postgres;
+  readonly logicalSlots: LogicalSlots;
   readonly peers: Peers;
   readonly watchdog: Watchdog;
   readonly configuration: AgentConfiguration;

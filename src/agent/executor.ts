@@ -11,7 +11,9 @@ import type { AgentPorts } from './environment.js';
 import type { Failsafe } from './failsafe.js';
 import type { JobRunner } from './job-runner.js';
 import type { LockKeeper } from './lock-keeper.js';
+import type { LogicalSlotKeeper } from './logical-slots.js';
 import type { Publisher } from './publisher.js';
+import { executeSlotAction, isSlotAction } from './slot-actions.js';
 import type { AgentState } from './state.js';
 
 /** A peer that does not answer within this time counts as unreachable (ha.md §3.3). */
@@ -32,6 +34,7 @@ export interface ExecutorParts {
   readonly jobs: JobRunner;
   readonly publisher: Publisher;
   readonly failsafe: Failsafe;
+  readonly logicalSlots: LogicalSlotKeeper;
   /** Reads the view again into the state. @throws DcsUnavailable */
   readonly reload: () => Promise<void>;
   readonly applyScheduledRestart: (o: KnownObservation) => void;
@@ -46,6 +49,10 @@ export async function execute(action: Action, o: Observation, parts: ExecutorPar
   const { ports, state, lock, jobs, publisher, failsafe } = parts;
   const { postgres, dcs, log, watchdog } = ports;
   const timeoutMs = o.config.retryTimeoutMs;
+  if (isSlotAction(action)) {
+    await executeSlotAction(action, ports, parts.logicalSlots);
+    return NOTHING;
+  }
   switch (action.kind) {
     case 'renew-lock': {
       const outcome = await lock.renew(state.view?.leader, state.viewAt);
@@ -168,11 +175,6 @@ export async function execute(action: Action, o: Observation, parts: ExecutorPar
     case 'move-data-directory-aside':
       await postgres.moveDataDirectoryAside();
       return NOTHING;
-    case 'create-slot':
-    case 'drop-slot':
-    case 'advance-slot':
-      await maintainSlot(action, ports);
-      return NOTHING;
     case 'apply-scheduled-restart':
       if (o.cluster.kind === 'known') parts.applyScheduledRestart({ ...o, cluster: o.cluster });
       return NOTHING;
@@ -217,23 +219,6 @@ export async function askPeers(
     if (answer !== undefined) all.set(peer.name, answer);
   }
   return all;
-}
-
-async function maintainSlot(
-  action: Extract<Action, { kind: 'create-slot' | 'drop-slot' | 'advance-slot' }>,
-  { postgres, log }: AgentPorts,
-): Promise<void> {
-  try {
-    if (action.kind === 'create-slot') await postgres.createPhysicalSlot(action.name);
-    else if (action.kind === 'advance-slot') await postgres.advancePhysicalSlot(action.name, action.lsn);
-    else {
-      log.info(action.why);
-      if (!(await postgres.dropSlot(action.name))) log.warning(`Unable to drop replication slot '${action.name}', slot is active`);
-    }
-  } catch (error) {
-    // Slots are upkeep: whatever the server says against it must not end the cycle of a leader.
-    log.error('Exception when changing replication slots', error);
-  }
 }
 
 async function writeHistory(lines: readonly HistoryLine[], o: Observation, { dcs }: AgentPorts): Promise<void> {

@@ -8,7 +8,7 @@ import type { ClusterView } from '../cluster/view.js';
 import { attemptTimeout } from '../ha/failsafe.js';
 import type { FailsafeAnswer, FailsafeKnowledge } from '../ha/failsafe-knowledge.js';
 import { fencingMargin, type KnownObservation, type Observation, ownLsn } from '../ha/observation.js';
-import { publishedSlots } from '../ha/slots.js';
+import { publishedSlots } from '../ha/slots-publish.js';
 import type { FailsafeAcceptance } from '../ports/agent-control.js';
 import { DcsUnavailable } from '../ports/dcs.js';
 import type { FailsafePing } from '../ports/peers.js';
@@ -175,6 +175,7 @@ function makesPrimary({ current }: JobRunner): boolean {
     case 'restart':
       return job.isStandby !== true;
     case 'demote':
+    case 'copy-logical-slots':
     case 'start-standby':
     case 'restart-standby':
     case 'crash-recovery':

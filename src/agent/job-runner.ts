@@ -129,7 +129,7 @@ export class JobRunner {
 }
 
 function startsServer(job: Job): boolean {
-  return job.kind === 'start-primary' || job.kind === 'restart' || job.kind === 'start-standby' || job.kind === 'restart-standby';
+  return ['start-primary', 'restart', 'start-standby', 'restart-standby', 'copy-logical-slots'].includes(job.kind);
 }
 
 /** How a job that threw counts. */
@@ -143,6 +143,8 @@ function failure(job: Job): JobEnd {
       return { kind: 'bootstrap', outcome: 'failed' };
     case 'post-bootstrap':
       return { kind: 'post-bootstrap', outcome: 'failed' };
+    case 'copy-logical-slots':
+      return { kind: 'copy-logical-slots', outcome: 'not-now' };
     case 'demote':
     case 'start-primary':
     case 'start-standby':

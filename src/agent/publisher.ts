@@ -5,7 +5,7 @@ import { type Status, statusDocument } from '../cluster/status.js';
 import { memberNamed } from '../cluster/view.js';
 import { memberDocument } from '../ha/member-document.js';
 import { type KnownObservation, type Observation, ownLsn } from '../ha/observation.js';
-import { publishedSlots, retainSlots } from '../ha/slots.js';
+import { publishedSlots, retainSlots } from '../ha/slots-publish.js';
 import { DcsUnavailable } from '../ports/dcs.js';
 import type { AgentPorts } from './environment.js';
 import type { AgentState } from './state.js';

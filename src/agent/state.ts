@@ -1,7 +1,7 @@
 import type { GlobalConfig } from '../cluster/dynamic-config.js';
 import type { ClusterView } from '../cluster/view.js';
 import { INITIAL_MEMORY, type Memory } from '../ha/memory.js';
-import type { SlotRetention } from '../ha/slots.js';
+import type { SlotRetention } from '../ha/slots-publish.js';
 import type { ScheduledRestart } from '../ports/agent-control.js';
 import type { PostgresObservation } from '../ports/postgres.js';
 

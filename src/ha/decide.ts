@@ -142,6 +142,8 @@ function afterJob(memory: Memory, end: JobEnd, now: Milliseconds): Memory {
       return { ...memory, bootstrap: AFTER_BOOTSTRAP[end.outcome] };
     case 'post-bootstrap':
       return { ...memory, bootstrap: end.outcome === 'done' ? 'post-bootstrap-done' : 'failed' };
+    case 'copy-logical-slots':
+      return { ...memory, slotCopyPutOffAt: end.outcome === 'not-now' ? now : undefined };
     case 'clone':
     case 'reinitialize':
     case 'reinitialize-diverged':

@@ -3,6 +3,7 @@ import type { Lsn } from '../base/lsn.js';
 import type { HistoryLine } from '../cluster/history.js';
 import type { PostgresRole, PostgresState } from '../cluster/postgres-state.js';
 import type { LogLevel } from '../ports/log.js';
+import type { LogicalSlotDefinition } from '../ports/logical-slots.js';
 import type { Upstream } from '../ports/postgres.js';
 import type { Job } from './job.js';
 import type { Memory } from './memory.js';
@@ -56,6 +57,18 @@ export type Action =
   | { readonly kind: 'create-slot'; readonly name: string }
   | { readonly kind: 'drop-slot'; readonly name: string; readonly why: string }
   | { readonly kind: 'advance-slot'; readonly name: string; readonly lsn: Lsn }
+  /** Of a primary; beside the cycle. */
+  | { readonly kind: 'create-logical-slots'; readonly slots: readonly LogicalSlotDefinition[] }
+  /** Of a standby; beside the cycle, the last order counts. */
+  | {
+      readonly kind: 'advance-logical-slots';
+      readonly targets: readonly { readonly name: string; readonly database: string; readonly lsn: Lsn }[];
+    }
+  /** Asks the leader for the catalog_xmin of `slot`, through which this member is fed, and of logical slots; beside the cycle. */
+  | { readonly kind: 'check-logical-slots'; readonly leader: Upstream; readonly slot: string; readonly names: readonly string[] }
+  /** What was ordered for a standby is void: it is being promoted. */
+  | { readonly kind: 'forget-logical-slots' }
+  | { readonly kind: 'enforce-feedback'; readonly isOn: boolean }
   | { readonly kind: 'apply-scheduled-restart' }
   | { readonly kind: 'publish-member' }
   | { readonly kind: 'log'; readonly level: LogLevel; readonly message: string }

@@ -1,4 +1,5 @@
 import type { Milliseconds } from '../base/duration.js';
+import type { LogicalSlotDefinition } from '../ports/logical-slots.js';
 import type { Upstream } from '../ports/postgres.js';
 
 /**
@@ -23,6 +24,8 @@ export type Job =
   /** `isStandby`: its recovery configuration makes the server come back as a standby. */
   | { readonly kind: 'restart'; readonly timeoutMs: Milliseconds; readonly isStandby?: boolean }
   | { readonly kind: 'crash-recovery' }
+  /** Stops the standby for a moment: slots can only be put in place while the server is down. */
+  | { readonly kind: 'copy-logical-slots'; readonly leader: Upstream; readonly slots: readonly LogicalSlotDefinition[] }
   | { readonly kind: 'rewind'; readonly leader: Upstream }
   | { readonly kind: 'reinitialize-diverged'; readonly leader: Upstream }
   | { readonly kind: 'reinitialize'; readonly fromLeader: boolean }
@@ -36,6 +39,7 @@ export type JobEnd =
   | { readonly kind: 'rewind'; readonly outcome: 'done' | 'failed' | 'not-now' | 'removed' | 'same-timeline' }
   | { readonly kind: 'bootstrap'; readonly outcome: 'started' | 'standby-started' | 'failed' }
   | { readonly kind: 'post-bootstrap'; readonly outcome: 'done' | 'failed' }
+  | { readonly kind: 'copy-logical-slots'; readonly outcome: 'copied' | 'not-now' }
   | { readonly kind: 'clone' | 'reinitialize' | 'reinitialize-diverged' }
   | { readonly kind: 'demote' | 'start-primary' | 'start-standby' | 'restart-standby' | 'restart' | 'crash-recovery' };
 
@@ -61,6 +65,8 @@ export function jobName(job: Job): string {
       return `bootstrap ${job.description}`;
     case 'post-bootstrap':
       return 'post_bootstrap';
+    case 'copy-logical-slots':
+      return 'copy_logical_slots';
     case 'promote':
     case 'restart':
     case 'reinitialize':

@@ -1,5 +1,6 @@
 import type { Milliseconds } from '../base/duration.js';
 import type { Lsn } from '../base/lsn.js';
+import { ALL_READY, type SlotReadiness } from './slots-knowledge.js';
 
 /** Whether this server's history still fits the leader's (ha.md §14.1). */
 export type RewindState = 'initial' | 'checkpoint' | 'check' | 'need' | 'not-need' | 'success' | 'failed';
@@ -37,6 +38,11 @@ export interface Memory {
   readonly failsafeSeenAt: Milliseconds | undefined;
   /** When the server of this member crashed as primary under the lock: the last few times. */
   readonly crashes: readonly Milliseconds[];
+  readonly slotReadiness: SlotReadiness;
+  /** When copying logical slots last came to nothing. */
+  readonly slotCopyPutOffAt: Milliseconds | undefined;
+  /** The problems of the configuration of slots that were logged last. */
+  readonly slotProblems: string;
 }
 
 export const INITIAL_MEMORY: Memory = {
@@ -58,6 +64,9 @@ export const INITIAL_MEMORY: Memory = {
   yieldUntil: undefined,
   failsafeSeenAt: undefined,
   crashes: [],
+  slotReadiness: ALL_READY,
+  slotCopyPutOffAt: undefined,
+  slotProblems: '',
 };
 
 export function isRewindPending(memory: Memory): boolean {

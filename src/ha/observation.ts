@@ -8,6 +8,7 @@ import type { PeerStatus } from '../ports/peers.js';
 import type { ControlData, LeaderTimelines, LocalPosition, PostgresObservation } from '../ports/postgres.js';
 import type { FailsafeAnswer, FailsafeKnowledge } from './failsafe-knowledge.js';
 import type { Job, JobEnd } from './job.js';
+import type { LogicalSlotKnowledge } from './slots-knowledge.js';
 
 /** Local settings on which decisions rest. */
 export interface LocalPolicy {
@@ -73,6 +74,7 @@ export interface Observation {
   /** How long it still holds, or until an armed watchdog fires, whatever is sooner; 0: not at all. */
   readonly leaseLeftMs: number;
   readonly failsafe: FailsafeKnowledge;
+  readonly logicalSlots: LogicalSlotKnowledge;
   readonly facts: Facts;
 }
 

@@ -5,7 +5,10 @@ import { short } from '../../test/support/play.js';
 import { milliseconds } from '../base/duration.js';
 import type { Lsn } from '../base/lsn.js';
 import type { KnownObservation } from './observation.js';
-import { planSlots, publishedSlots, retainSlots, slotProblems, wantedSlots } from './slots.js';
+import { wantedSlots } from './slots.js';
+import { slotProblems } from './slots-permanent.js';
+import { planSlots } from './slots-plan.js';
+import { publishedSlots, retainSlots } from './slots-publish.js';
 
 const known = ({ observation }: Scene): KnownObservation => {
   if (observation.cluster.kind !== 'known') throw new Error('no view');

@@ -6,7 +6,8 @@ import { rememberedView } from './failsafe.js';
 import { isRewindPending, type Memory } from './memory.js';
 import { hasLock, isPrimary, type KnownObservation, type Observation } from './observation.js';
 import { awaitedRequest } from './rules/manual-request.js';
-import { planSlots } from './slots.js';
+import { planSlots } from './slots-plan.js';
+import { slotUpkeep, withSlotCopy } from './slots-upkeep.js';
 
 /**
  * Work of most cycles that changes nothing about who leads: slots, the history key, the first checkpoint, taking a
@@ -19,30 +20,34 @@ export function withUpkeep(decision: Decision, observation: Observation): Decisi
   const isIdle = o.job === undefined || o.job.job.kind === 'promote';
   if (!isIdle || !o.postgres.isProcessRunning || isStarting(o.postgres.state) || decision.memory.bootstrap !== 'none') return decision;
   const awaited = hasLock(o) ? awaitedRequest(o) : undefined;
+  const slots = slotUpkeep(o, decision.memory, decision);
   const actions: Action[] = [
     ...(awaited !== undefined && awaited.line !== decision.memory.announcedSchedule ? [log('info', awaited.line)] : []),
     ...leaderUpkeep(o, decision.memory),
-    ...planSlots(o),
+    ...slots.actions,
     ...(o.postgres.isTakenOver || o.postgres.status.kind !== 'known' ? [] : [{ kind: 'callback', action: 'on_start' } as const]),
     ...(decision.actions.some((action) => action.kind === 'start-job') ? [] : [{ kind: 'apply-scheduled-restart' } as const]),
   ];
   const wakeAt =
     awaited === undefined ? decision.wakeAt : milliseconds(Math.min(decision.wakeAt ?? Number.POSITIVE_INFINITY, o.now + awaited.inMs));
-  return {
+  const kept: Decision = {
     ...decision,
     actions: [...decision.actions, ...actions],
-    memory: { ...takenOver(o, decision.memory), announcedSchedule: awaited?.line },
+    memory: { ...takenOver(o, decision.memory), ...slots.remember, announcedSchedule: awaited?.line },
     ...(wakeAt === undefined ? {} : { wakeAt }),
   };
+  return withSlotCopy(kept, o);
 }
 
 /** While failsafe mode keeps a primary without store, slots are moved on by what the members tell each other; no more. */
 function withFailsafeUpkeep(decision: Decision, o: Observation): Decision {
   const view = rememberedView(o);
   if (view === undefined || o.job !== undefined || o.config.isPaused) return decision;
-  const slots = planSlots({ ...o, cluster: { kind: 'known', view } }).filter((action) => action.kind === 'advance-slot');
+  const slots = planSlots({ ...o, cluster: { kind: 'known', view } }).filter((action) => ADVANCING.includes(action.kind));
   return { ...decision, actions: [...decision.actions, ...slots] };
 }
+
+const ADVANCING: readonly Action['kind'][] = ['advance-slot', 'advance-logical-slots'];
 
 function endsCycle(action: Action): boolean {
   return action.kind === 'exit' || action.kind === 'cancel-job' || (action.kind === 'start-job' && action.job.kind !== 'promote');

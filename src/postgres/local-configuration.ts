@@ -58,6 +58,7 @@ export class LocalConfiguration implements ServerConfiguration {
   private recovery: ReadonlyMap<string, string> | undefined;
   private readonly knownRecovery = new KnownRecovery();
   private synchronousStandbyNames: string | undefined;
+  isFeedbackEnforced = false;
   /** Values of the last start that stand above the configured ones, because a standby needs them. */
   private raised = new Parameters();
   private written = new Parameters();
@@ -149,6 +150,8 @@ export class LocalConfiguration implements ServerConfiguration {
     const current = await readServerSettings(server.query, this.files.serverFile);
     const names = current.value('synchronous_standby_names');
     if (names && this.options.synchronousMode() !== 'off') this.synchronousStandbyNames = names;
+    // Switched off for a moment, the primary would vacuum what logical slots here need. The first cycle tells if they do.
+    if (isInRecovery && current.value('hot_standby_feedback') === 'on') this.isFeedbackEnforced = true;
     this.written = new Parameters(current.ours);
     if (isInRecovery && this.version >= 120_000) {
       // The next writing of postgresql.conf would drop them.
@@ -228,6 +231,12 @@ export class LocalConfiguration implements ServerConfiguration {
     return this.write();
   }
 
+  async setFeedback(isEnforced: boolean): Promise<boolean> {
+    if (this.isFeedbackEnforced === isEnforced) return false;
+    this.isFeedbackEnforced = isEnforced;
+    return this.write();
+  }
+
   async removeRecovery(): Promise<void> {
     this.recovery = undefined;
     this.knownRecovery.forget();
@@ -276,6 +285,7 @@ export class LocalConfiguration implements ServerConfiguration {
       synchronousMode: mode === 'off' ? 'off' : 'on',
       strict: mode === 'strict',
       synchronousStandbyNames: this.synchronousStandbyNames,
+      enforceFeedback: this.isFeedbackEnforced,
     });
   }
 

@@ -6,6 +6,7 @@ import type { HistoryLine } from '../cluster/history.js';
 import { isStarting, type PostgresRole, type PostgresState } from '../cluster/postgres-state.js';
 import type { Clock } from '../ports/clock.js';
 import type { Log } from '../ports/log.js';
+import type { LogicalSlots } from '../ports/logical-slots.js';
 import type {
   ControlData,
   FollowOptions,
@@ -50,6 +51,7 @@ import { Heartbeat } from './query/heartbeat.js';
 import { identifySystem } from './query/replication.js';
 import { canSkipSingleUserRecovery } from './rewind/single-user.js';
 import type { RunningServer, ServerConfiguration } from './server-configuration.js';
+import { LocalLogicalSlots } from './slots/logical-slots.js';
 import { advancePhysicalSlot, createPhysicalSlot, dropSlot } from './slots/physical-slots.js';
 
 /** Limit of one file call below the data directory: a local disk needs microseconds, a stuck one never answers. */
@@ -104,6 +106,7 @@ export class LocalPostgres implements Postgres {
   private readonly divergence: Divergence;
   /** The postmaster that is known to run; reads no file. */
   readonly postmaster = (): ReturnType<ServerProcess['current']> => this.server.current();
+  readonly logicalSlots: LogicalSlots;
 
   constructor(options: LocalPostgresOptions, configuration: ServerConfiguration = new LocalConfiguration(options)) {
     const { clock, random, log, environment, scope } = options;
@@ -174,6 +177,16 @@ export class LocalPostgres implements Postgres {
       isTakenOver: () => this.callbacks.wasCalled,
       hasRestoreCommand: () => Boolean(this.settings.recoveryConf['restore_command']),
       maySystemIdBeRead: () => !this.provision.isBootstrapping && this.state.state !== 'creating replica',
+    });
+    this.logicalSlots = new LocalLogicalSlots({
+      clock,
+      log,
+      configuration,
+      dataDir: () => this.settings.dataDir,
+      query: (text) => this.heartbeat.query(text),
+      isRunning: async () => (await this.server.find()) !== undefined,
+      reload: () => this.lifecycle.reload(),
+      files: this.files,
     });
     this.provision = new Provision({
       settings,

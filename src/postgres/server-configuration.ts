@@ -70,6 +70,10 @@ export interface ServerConfiguration {
   compareRecovery(upstream: Upstream | undefined, server: RunningServer): Promise<{ readonly change: boolean; readonly restart: boolean }>;
   /** Writes postgresql.conf and the access files for a role. True when one changed. */
   writeServerFile(role: PostgresRole): Promise<boolean>;
+  /** hot_standby_feedback is forced on, whatever is configured, because logical slots of standbys need it. */
+  readonly isFeedbackEnforced: boolean;
+  /** True when the file was changed. */
+  setFeedback(isEnforced: boolean): Promise<boolean>;
   /** True when the file was changed. */
   setSynchronousStandbyNames(value: string | undefined): Promise<boolean>;
 }

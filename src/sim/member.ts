@@ -9,6 +9,7 @@ import { CLUSTER, type SimEnvironment } from './environment.js';
 import { LeaseLedger } from './lease-ledger.js';
 import { guardPort, Life } from './life.js';
 import type { StoreAccess } from './mutations/mutation.js';
+import { noLogicalSlots } from './no-logical-slots.js';
 import { simPeers } from './peers.js';
 import { SimPostgres } from './postgres.js';
 import type { SeededRandom } from './prng.js';
@@ -92,6 +93,7 @@ export class SimMember {
       dcs: ledger.watch(guardPort(dcs, life)),
       postgres: guardPort(postgres, life),
       peers: guardPort(simPeers(world, name, this.random), life),
+      logicalSlots: noLogicalSlots,
       watchdog: noWatchdog,
       configuration: this.configuration(),
     };

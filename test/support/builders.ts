@@ -12,6 +12,7 @@ import type { FailsafeKnowledge } from '../../src/ha/failsafe-knowledge.js';
 import type { Job, JobEnd } from '../../src/ha/job.js';
 import { INITIAL_MEMORY, type Memory } from '../../src/ha/memory.js';
 import type { Facts, LocalPolicy, Observation } from '../../src/ha/observation.js';
+import { NO_LOGICAL_SLOTS } from '../../src/ha/slots-knowledge.js';
 import type { PeerStatus } from '../../src/ports/peers.js';
 import type { ControlData, PostgresObservation, ReplicationSlot, ServerStatus } from '../../src/ports/postgres.js';
 
@@ -431,6 +432,7 @@ export function healthyCluster(options: { members?: number } = {}): Scene {
     firstCheckpoint: 'done',
     isLeaseValid: true,
     leaseLeftMs: 20_000,
+    logicalSlots: NO_LOGICAL_SLOTS,
     failsafe: { members: new Map(), promise: undefined, isLeading: false, knownSince: milliseconds(NOW - 3_600_000), positions: new Map() },
     facts: {},
   };

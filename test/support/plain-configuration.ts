@@ -13,6 +13,8 @@ export function plainConfiguration(dataDir: string, port: number): ServerConfigu
     writeFile(conf, `fsync = off\nunix_socket_directories = '${dataDir}'\nlisten_addresses = ''\n${synchronous}${recovery}`);
   return {
     pendingRestart: {},
+    isFeedbackEnforced: false,
+    setFeedback: async () => false,
     connUrl: () => `postgres://127.0.0.1:${port}/postgres`,
     proxyUrl: () => undefined,
     apply: async () => ({ isChanged: false }),

@@ -3,6 +3,7 @@ import { seconds } from '../../base/duration.js';
 import type { Job, JobEnd } from '../../ha/job.js';
 import type { Upstream } from '../../ports/postgres.js';
 import type { JobControl } from '../job-runner.js';
+import { copyLogicalSlots } from './copy-logical-slots.js';
 import { demote } from './demote.js';
 import type { JobServices } from './services.js';
 
@@ -36,6 +37,8 @@ export function runJob(job: Job, s: JobServices, control: JobControl): Promise<J
       return copy(job.kind, job.source, false, s, control);
     case 'bootstrap':
       return bootstrap(s, control);
+    case 'copy-logical-slots':
+      return copyLogicalSlots(job.leader, job.slots, s, control);
     case 'post-bootstrap':
       return s.postgres.runPostBootstrap().then((isDone): JobEnd => ({ kind: 'post-bootstrap', outcome: isDone ? 'done' : 'failed' }));
     default:

@@ -4,6 +4,7 @@ import type { GlobalConfig } from '../../cluster/dynamic-config.js';
 import type { LocalPolicy } from '../../ha/observation.js';
 import type { Clock } from '../../ports/clock.js';
 import type { Log } from '../../ports/log.js';
+import type { LogicalSlots } from '../../ports/logical-slots.js';
 import type { Postgres, Upstream } from '../../ports/postgres.js';
 import type { Watchdog } from '../../ports/watchdog.js';
 
@@ -12,6 +13,7 @@ export interface JobServices {
   readonly clock: Clock;
   readonly log: Log;
   readonly postgres: Postgres;
+  readonly logicalSlots: LogicalSlots;
   readonly watchdog: Watchdog;
   config(): GlobalConfig;
   policy(): LocalPolicy;
@@ -36,4 +38,6 @@ export interface JobServices {
   reserveTimeline(): Promise<number | undefined>;
   /** This server has a new timeline whose first checkpoint is due. */
   resetFirstCheckpoint(): void;
+  /** Advances of logical slots that are under way or ordered are void. */
+  forgetLogicalSlots(): void;
 }

@@ -17,6 +17,8 @@ export interface ServerParametersInput {
   /** What the agent has set last; a reload must never blank it. */
   readonly synchronousStandbyNames: string | undefined;
   readonly strict: boolean;
+  /** Logical slots of standbys need hot_standby_feedback. */
+  readonly enforceFeedback?: boolean;
 }
 
 export interface ServerParameters {
@@ -65,6 +67,7 @@ export function computeServerParameters(o: ServerParametersInput): ServerParamet
   parameters.set('listen_addresses', listen.addresses);
   parameters.set('port', listen.port);
   synchronousNames(parameters, o);
+  if (o.enforceFeedback === true) parameters.set('hot_standby_feedback', 'on');
   walLevel(parameters, o.majorVersion);
   walKeep(parameters, o.majorVersion);
   for (const [name, since] of Object.entries(SINCE)) {
