@@ -85,6 +85,13 @@ test('remove wants the name, the sentence and the leader', async () => {
   assert.deepEqual(wrong.writes, []);
 });
 
+test('demote-cluster refuses an address that nobody could follow', async () => {
+  const run = await runCtl({ keys: TWO_MEMBERS }, 'demote-cluster', '--host', 'user:secret@h', '--force');
+  assert.match(run.error ?? '', /^CtlError: standby_cluster.host takes host names only/);
+  assert.doesNotMatch(run.error ?? '', /secret/);
+  assert.deepEqual(run.requests, []);
+});
+
 test('demote-cluster tells a refusal with its doubled prefix', async () => {
   const answers = { 'PATCH db1 /config': { status: 409, body: 'no' } };
   const run = await runCtl({ keys: TWO_MEMBERS, answers }, 'demote-cluster', '--host', 'h', '--port', '5433', '--force');

@@ -5,14 +5,18 @@ import { assertReadOnly, twoClusters, untilCaughtUp } from './harness/two-cluste
 import { waitFor } from './harness/wait.js';
 import { connect } from './harness/writer.js';
 
+/** Told what happened as `action role scope`, in the folder of the cluster. */
+const callback = "sh -c 'echo $0 $1 $2 >> callbacks'";
 const SECRETS = /zalando|rep-pass|rewind_password/;
 
 twoClusters(
   'operation of a standby cluster: switchover, restart, reinitialize, bad settings, HAProxy',
-  {},
+  { postgresql: { callbacks: { on_start: callback, on_role_change: callback } } },
   async ({ main, standby, writer }) => {
     const haproxy = await standby.startHaproxy({ checkMs: 100 });
     const first = await standby.leader();
+    const told = (): string[] => readFileSync(join(standby.folder, 'callbacks'), 'utf8').trim().split('\n');
+    assert.deepEqual(told().sort(), ['on_start replica robin', 'on_start standby_leader robin']);
     const switched = await standby.patronictl('switchover', '--force');
     assert.equal(switched.code, 0, switched.stderr);
     await waitFor('the other member is standby leader', async () => {
@@ -22,6 +26,7 @@ twoClusters(
     await standby.untilHealthy();
     await untilCaughtUp(standby, writer);
     const second = await standby.leader();
+    assert.deepEqual(told().slice(2).sort(), ['on_role_change replica robin', 'on_role_change standby_leader robin']);
 
     const restarted = await standby.patronictl('restart', 'robin', '--force');
     assert.equal(restarted.code, 0, restarted.stderr);
@@ -51,6 +56,7 @@ twoClusters(
       return rows[0]?.['r'] === false;
     });
     await standby.untilHealthy();
+    assert.equal(told().filter((line) => line === 'on_role_change primary robin').length, 1);
     for (const member of standby.members) {
       assert.doesNotMatch(readFileSync(join(standby.folder, `${member.name}.log`), 'utf8'), SECRETS);
     }

@@ -1,5 +1,6 @@
 import { pythonRepr } from '../../base/python-values.js';
 import { apiUrlOf } from '../../cluster/member.js';
+import { standbyClusterProblems } from '../../cluster/standby-cluster.js';
 import { type ClusterView, memberNamed } from '../../cluster/view.js';
 import type { CtlContext } from '../context.js';
 import { CtlError } from '../errors.js';
@@ -32,6 +33,9 @@ export async function demoteCluster(context: CtlContext, cluster: string, option
   if (host === undefined && port === undefined && restoreCommand === undefined) {
     throw new CtlError('At least --host, --port or --restore-command should be specified');
   }
+  // Replication from a wrong address would be noticed only when the cluster has become read-only.
+  const problem = host === undefined ? undefined : standbyClusterProblems({ host, port, restore_command: restoreCommand })[0];
+  if (problem !== undefined) throw new CtlError(problem);
   const wanted = { host, port, primary_slot_name: primarySlotName, restore_command: restoreCommand };
   await change(context, cluster, DEMOTE, wanted, options.force);
 }

@@ -174,6 +174,12 @@ test('after a clean shutdown the last record ends where the next timeline begins
   const end = await checkpointRecordEnd({ pgWaldump: tool('pg_waldump'), dataDir: nodes.a.data, timeline: 1, lsn }, { clock, log });
   const source = { name: 'b', parameters: target(nodes.b, REWIND), replication: target(nodes.b, REPLICATION) };
   const timelines = await leaderTimelines(source, clock);
+  const foreign = await leaderTimelines({ ...source, systemId: '7000000000000000001' }, clock);
+  assert.equal(foreign.kind, 'unreachable');
+  assert.match(
+    foreign.kind === 'unreachable' ? foreign.error : '',
+    /it is of another cluster, its system identifier is \d+ and ours 7000000000000000001/,
+  );
   assert.ok(
     timelines.kind === 'known' && timelines.timeline === 2,
     JSON.stringify(timelines, (_, v) => String(v)),
