@@ -180,6 +180,18 @@ describe('guard program', { skip: program === undefined && 'no guard program for
   });
 });
 
+/** What the programs of the repository were built with; another compiler gives other bytes. */
+const COMPILER_VERSION = '12.2.0';
+const compiler = spawnSync('x86_64-linux-gnu-gcc', ['-dumpfullversion'], { encoding: 'utf8' });
+const isSameCompiler = compiler.stdout?.trim() === COMPILER_VERSION;
+
+test('the program of the repository is what its source gives', { skip: !isSameCompiler && `needs gcc ${COMPILER_VERSION}` }, () => {
+  const script = fileURLToPath(new URL('../../../scripts/build-guard.mjs', import.meta.url));
+  assert.equal(spawnSync(process.execPath, [script, elsewhere]).status, 0);
+  const kept = fileURLToPath(new URL('../../../libexec/patroni-guard-x64', import.meta.url));
+  assert.ok(readFileSync(join(elsewhere, 'patroni-guard-x64')).equals(readFileSync(kept)), 'run node scripts/build-guard.mjs');
+});
+
 /** Builds the double that answers ioctls in the kernel's place; undefined: not on this machine. */
 function fakeDevice(): string | undefined {
   if (program === undefined || process.arch !== 'x64') return undefined;

@@ -15,6 +15,9 @@ export interface GuardWatchdogOptions extends TimerOptions {
   readonly onArmed: () => void;
 }
 
+/** After a failed attempt this member stays out of races for so long: it would get the lock only to give it back. */
+const REFUSAL_HOLDS_MS = 10_000;
+
 /** A guard that ended is replaced at once, but not more often than this within the span: then something kills them. */
 const MOST_REPLACEMENTS = 3;
 const REPLACEMENT_SPAN_MS = 10_000;
@@ -37,6 +40,7 @@ export class GuardWatchdog implements Timer {
   private activating: Promise<boolean> | undefined;
   private isWanted = false;
   private replacements: readonly number[] = [];
+  private refusedAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: GuardWatchdogOptions) {
     this.o = options;
@@ -57,7 +61,8 @@ export class GuardWatchdog implements Timer {
   }
 
   isHealthy(): boolean {
-    return this.o.program !== undefined && this.plan.slackMs >= 0;
+    const isRefused = this.o.clock.monotonic() < this.refusedAt + REFUSAL_HOLDS_MS;
+    return this.isArmed || (this.o.program !== undefined && this.plan.slackMs >= 0 && !isRefused);
   }
 
   activate(): Promise<boolean> {
@@ -90,6 +95,7 @@ export class GuardWatchdog implements Timer {
   reconfigure(settings: WatchdogSettings, timings: Timings): void {
     this.settings = settings;
     this.timings = timings;
+    this.refusedAt = Number.NEGATIVE_INFINITY;
   }
 
   private get plan(): ReturnType<typeof timerPlan> {
@@ -159,6 +165,7 @@ export class GuardWatchdog implements Timer {
   }
 
   private refuse(reason: string): false {
+    this.refusedAt = this.o.clock.monotonic();
     this.o.log.error(`the guard of PostgreSQL could not be armed: ${reason}`);
     return false;
   }
