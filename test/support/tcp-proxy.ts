@@ -10,7 +10,8 @@ export interface TcpProxy {
   close(): Promise<void>;
 }
 
-export function startTcpProxy(targetPort: number): Promise<TcpProxy> {
+/** @param port where it listens; 0: a free one. */
+export function startTcpProxy(targetPort: number, port = 0): Promise<TcpProxy> {
   const pairs = new Set<{ readonly near: Socket; readonly far: Socket }>();
   const server = createServer((near) => {
     const far = connect(targetPort, '127.0.0.1');
@@ -35,7 +36,7 @@ export function startTcpProxy(targetPort: number): Promise<TcpProxy> {
   };
   return new Promise((resolve, reject) => {
     server.on('error', reject);
-    server.listen(0, '127.0.0.1', () => {
+    server.listen(port, '127.0.0.1', () => {
       const address = server.address();
       resolve({
         port: typeof address === 'object' && address !== null ? address.port : 0,
