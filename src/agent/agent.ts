@@ -260,6 +260,7 @@ export class Agent {
       await this.ports.configuration.reloadLocal();
     }
     const startedAt = this.ports.clock.monotonic();
+    if (this.state.config.isPaused) this.ports.watchdog.disable();
     const [isLoaded] = await Promise.all([this.firstLoad ?? this.tryLoad(this.storeBudget()), this.lookAtServer()]);
     this.firstLoad = undefined;
     // While the store was slow the server may have changed: decisions rest on how it is now.
@@ -444,6 +445,9 @@ export class Agent {
     if (at >= this.state.postgresAt) {
       this.state.postgres = seen;
       this.state.postgresAt = at;
+      // Whoever promotes it next, the first checkpoint of the new timeline is due again.
+      const isStandby = seen.status.kind === 'known' && seen.status.value.isInRecovery;
+      if (isStandby && this.state.firstCheckpoint === 'done') this.state.firstCheckpoint = 'unknown';
     }
   }
 

@@ -105,6 +105,7 @@ function absorb(memory: Memory, o: Observation, known: KnownObservation | undefi
   else if (next.wasPaused) next = { ...next, wasPaused: false, rewind: INITIAL_MEMORY.rewind };
   if (known?.cluster.view.leader !== undefined && next.raceBackoffStartedAt !== undefined)
     next = { ...next, raceBackoffStartedAt: undefined };
+  next = { ...next, isDownByAgent: isDownByAgent(next, o) };
   if (o.config.failsafeMode) next = { ...next, failsafeSeenAt: o.now };
   // A primary with the lock is what others compare themselves with: whatever was to be checked here is void.
   if (known !== undefined && hasLock(known) && isPrimary(o) && o.firstCheckpoint === 'done' && next.rewind !== 'checkpoint') {
@@ -114,6 +115,14 @@ function absorb(memory: Memory, o: Observation, known: KnownObservation | undefi
   if (lsn !== undefined && lsn !== next.lastLsn && Object.keys(o.facts).length === 0)
     next = { ...next, previousLsn: next.lastLsn, lastLsn: lsn };
   return next;
+}
+
+/** Jobs that end with a server that is down, on the way to another start. */
+const STOPPING: readonly JobEnd['kind'][] = ['demote', 'rewind', 'crash-recovery'];
+
+function isDownByAgent(memory: Memory, o: Observation): boolean {
+  if (o.postgres.isProcessRunning) return false;
+  return memory.isDownByAgent || o.endedJobs.some((end) => STOPPING.includes(end.kind));
 }
 
 /** A standby leader has no roles to create. */

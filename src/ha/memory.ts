@@ -34,6 +34,8 @@ export interface Memory {
   readonly announcedSchedule: string | undefined;
   /** Non-racers let others go first; until when. */
   readonly yieldUntil: Milliseconds | undefined;
+  /** The agent itself took the server down and has not started it since. In maintenance mode it starts no other one. */
+  readonly isDownByAgent: boolean;
   /** When failsafe mode was last seen to be on. */
   readonly failsafeSeenAt: Milliseconds | undefined;
   /** When the server of this member crashed as primary under the lock: the last few times. */
@@ -62,6 +64,7 @@ export const INITIAL_MEMORY: Memory = {
   bootstrap: 'none',
   announcedSchedule: undefined,
   yieldUntil: undefined,
+  isDownByAgent: false,
   failsafeSeenAt: undefined,
   crashes: [],
   slotReadiness: ALL_READY,

@@ -6,6 +6,7 @@ import { failsafeCases } from '../../test/decisions/failsafe.js';
 import { divergenceCases, followCases } from '../../test/decisions/follower.js';
 import { holderCases, requestCases } from '../../test/decisions/holder.js';
 import { bootstrapCases, dataDirectoryCases, identityCases } from '../../test/decisions/joining.js';
+import { pauseCases } from '../../test/decisions/pause.js';
 import { raceCases } from '../../test/decisions/race.js';
 import { busyCases, dcsUnreachableCases, recoveringCases, startingCases, stoppedCases } from '../../test/decisions/server.js';
 import { standbyClusterCases } from '../../test/decisions/standby-cluster.js';
@@ -31,6 +32,7 @@ const CASES: readonly DecisionCase[] = [
   ...divergenceCases,
   ...standbyClusterCases,
   ...failsafeCases,
+  ...pauseCases,
   ...uselessCases,
   ...overdueStopCases,
   ...crashLoopCases,

@@ -5,6 +5,7 @@ import { type Action, type Decision, log } from './decision.js';
 import { rememberedView } from './failsafe.js';
 import { isRewindPending, type Memory } from './memory.js';
 import { hasLock, isPrimary, type KnownObservation, type Observation } from './observation.js';
+import { pausedMismatch } from './rules/identity.js';
 import { awaitedRequest } from './rules/manual-request.js';
 import { planSlots } from './slots-plan.js';
 import { slotUpkeep, withSlotCopy } from './slots-upkeep.js';
@@ -17,6 +18,10 @@ export function withUpkeep(decision: Decision, observation: Observation): Decisi
   if (!decision.isFinal || decision.actions.some(endsCycle)) return decision;
   if (observation.cluster.kind !== 'known') return withFailsafeUpkeep(decision, observation);
   const o: KnownObservation = { ...observation, cluster: observation.cluster };
+  return maintained({ ...decision, actions: [...pausedMismatch(o), ...decision.actions] }, o);
+}
+
+function maintained(decision: Decision, o: KnownObservation): Decision {
   const isIdle = o.job === undefined || o.job.job.kind === 'promote';
   if (!isIdle || !o.postgres.isProcessRunning || isStarting(o.postgres.state) || decision.memory.bootstrap !== 'none') return decision;
   const awaited = hasLock(o) ? awaitedRequest(o) : undefined;

@@ -133,7 +133,8 @@ export class Observer {
 
   private async readSystemId(): Promise<string | undefined> {
     if (!this.parts.maySystemIdBeRead()) return undefined;
-    this.systemId ??= await this.parts.control.systemId();
+    // Read at each look: in maintenance mode the directory may be replaced behind our back.
+    this.systemId = (await this.parts.control.systemIdInFile()) ?? this.systemId ?? (await this.parts.control.systemId());
     return this.systemId;
   }
 

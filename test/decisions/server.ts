@@ -245,16 +245,6 @@ export const stoppedCases: readonly DecisionCase[] = [
       beside: ['stopped/paused-holder', 'stopped/standby'],
     },
   },
-  {
-    name: 'a rewind is finished in maintenance mode',
-    given: healthyStandby().paused().stopped('stopped', 'demoted').remember({ rewind: 'need' }),
-    expect: {
-      rules: ['divergence/rewind'],
-      reason: 'running pg_rewind from b',
-      actions: ['start-job rewind b'],
-      beside: ['stopped/paused'],
-    },
-  },
 ];
 
 const starting = (seconds: number) => leader().starting(seconds);

@@ -161,9 +161,9 @@ export function followTable(reasons: FollowReasons): readonly Rule<KnownObservat
   ];
 }
 
-/** In maintenance mode nothing is changed, but for a rewind that is due under a known leader. */
+/** In maintenance mode nothing is changed, but for a rewind of a standby that is due under a known leader. */
 function isLeftAlone(o: KnownObservation, memory: Memory): boolean {
-  return o.config.isPaused && (!canActOnDivergence(o, memory) || o.cluster.view.leader === undefined);
+  return o.config.isPaused && (isPrimary(o) || !canActOnDivergence(o, memory) || o.cluster.view.leader === undefined);
 }
 
 export function follow(o: KnownObservation, memory: Memory, reasons: FollowReasons): Verdict | undefined {

@@ -1,5 +1,5 @@
 import { isValidSystemId } from '../../cluster/view.js';
-import { log } from '../decision.js';
+import { type Action, log } from '../decision.js';
 import { hasLock, isPrimary, type KnownObservation } from '../observation.js';
 import { conclude, type Rule, rule } from '../rule.js';
 import { demoteActions } from './demote.js';
@@ -89,7 +89,12 @@ function isFirstContact(o: KnownObservation): boolean {
   );
 }
 
-export function mismatchWarning(o: KnownObservation): string {
+/** What is said in each cycle of maintenance mode of a server of another cluster, which goes on as any other. */
+export function pausedMismatch(o: KnownObservation): readonly Action[] {
+  return o.config.isPaused && isForeign(o) && !hasLock(o) ? [log('warning', mismatchWarning(o))] : [];
+}
+
+function mismatchWarning(o: KnownObservation): string {
   const { cluster, own } = ids(o);
   return `system ID has changed while in paused mode. Patroni will exit when resuming unless system ID is reset: ${cluster} != ${own}`;
 }

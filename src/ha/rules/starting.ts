@@ -18,6 +18,12 @@ function timeLeft(o: KnownObservation, memory: Memory): number {
 /** The holder's server is starting (ha.md §12.6). Followers go on with the other tables. */
 export const starting: readonly Rule<KnownObservation>[] = [
   rule({
+    id: 'starting/paused-by-hand',
+    why: 'In maintenance mode the operator starts servers; what runs and answers is running.',
+    match: (o) => o.config.isPaused && o.postgres.isProcessRunning && o.postgres.status.kind === 'known' && o.postgres.state !== 'running',
+    decide: () => ({ reason: '', actions: [{ kind: 'set-state', state: 'running' }], goOn: true }),
+  }),
+  rule({
     id: 'starting/renew-lock',
     why: 'A start may take minutes: the lock is kept meanwhile.',
     match: (o) => isHolderStarting(o) && o.facts.lock === undefined,

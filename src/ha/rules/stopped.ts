@@ -2,7 +2,7 @@ import { type Milliseconds, milliseconds } from '../../base/duration.js';
 import { log } from '../decision.js';
 import { isRewindExecuted, type Memory } from '../memory.js';
 import { hasLock, type KnownObservation } from '../observation.js';
-import { armed, canActOnDivergence } from '../rewind.js';
+import { armed } from '../rewind.js';
 import { ask, conclude, delegate, type Rule, rule, type Verdict } from '../rule.js';
 import { canSomebodyTakeOver } from '../takeover.js';
 import { remoteMember, upstreamOf } from '../upstream.js';
@@ -39,7 +39,7 @@ function startStandby(
 ): Verdict {
   const timeoutMs = isHolder(o) ? o.config.primaryStartTimeoutMs : undefined;
   return conclude(reason, [{ kind: 'disarm-watchdog' }, { kind: 'start-job', job: { kind: 'start-standby', upstream, role, timeoutMs } }], {
-    remember: { isRecovering: true, ...rest },
+    remember: { isRecovering: true, isDownByAgent: false, ...rest },
   });
 }
 
@@ -57,8 +57,8 @@ export const stopped: readonly Rule<KnownObservation>[] = [
   }),
   rule({
     id: 'stopped/paused',
-    why: 'In maintenance mode nobody starts the server, but to finish a rewind after a switchover.',
-    match: (o, memory) => isStopped(o) && o.config.isPaused && (isRewindExecuted(memory) || !canActOnDivergence(o, memory)),
+    why: 'In maintenance mode nobody starts the server, but to end what a switchover or a rewind began.',
+    match: (o, memory) => isStopped(o) && o.config.isPaused && (memory.rewind === 'failed' || !memory.isDownByAgent),
     decide: () => conclude('postgres is not running', [{ kind: 'set-state', state: 'stopped' }]),
   }),
   rule({

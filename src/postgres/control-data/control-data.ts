@@ -42,6 +42,11 @@ export class ControlDataReader {
     return head === undefined ? (await this.read())?.clusterState : head.state;
   }
 
+  /** The same without a process; undefined when the file can't be read that way. */
+  async systemIdInFile(): Promise<string | undefined> {
+    return (await this.head())?.systemId;
+  }
+
   async systemId(): Promise<string | undefined> {
     const head = await this.head();
     return head === undefined ? (await this.read())?.systemId : head.systemId;
