@@ -10,7 +10,7 @@ import { decide } from '../ha/decide.js';
 import type { Decision } from '../ha/decision.js';
 import { judgeTakeover, limitationOf, takeoverPeers } from '../ha/election.js';
 import { roundReserve, underPromise } from '../ha/failsafe.js';
-import { isFencing } from '../ha/job.js';
+import { isFencing, startsPrimary } from '../ha/job.js';
 import { type Facts, fencingMargin, isPrimary, type KnownObservation, type Observation } from '../ha/observation.js';
 import { armed } from '../ha/rewind.js';
 import { cloneSource, remoteMember, upstreamOf } from '../ha/upstream.js';
@@ -475,7 +475,8 @@ export class Agent {
     const o = this.observation({}, []);
     const running = this.jobs.current?.job;
     // A standby when it was looked at last may have been promoted since.
-    const mayBePrimary = isPrimary(o) || this.jobs.lastPromotionAt >= this.state.postgresAt;
+    const mayBePrimary =
+      isPrimary(o) || this.jobs.lastPromotionAt >= this.state.postgresAt || (running !== undefined && startsPrimary(running));
     if (o.config.isPaused || !mayBePrimary || (running !== undefined && isFencing(running))) return;
     this.ports.log.error('the lease of the leader lock ended before it could be renewed, demoting self');
     await this.jobs.cancel();

@@ -163,7 +163,8 @@ export class LockKeeper {
 
   private async renewNow(leader: Leader | undefined): Promise<'renewed' | 'lost'> {
     const startedAt = this.o.clock.monotonic();
-    const outcome = await this.o.dcs.renewLeaderLock(leader, { timeoutMs: this.o.budget() });
+    // Without a lease the key may have been another's and be gone again: taking it back would pass over what that one wrote.
+    const outcome = await this.o.dcs.renewLeaderLock(leader, { timeoutMs: this.o.budget(), mayCreate: this.isHeld });
     if (outcome === 'renewed') this.hold(startedAt);
     else this.drop();
     return outcome;

@@ -3,7 +3,7 @@ import { isValidSystemId } from '../cluster/view.js';
 import type { Action, Decision } from './decision.js';
 import { underPromise } from './failsafe.js';
 import type { JobEnd } from './job.js';
-import { INITIAL_MEMORY, isBootstrapping, type Memory } from './memory.js';
+import { INITIAL_MEMORY, isBootstrapping, isRewindPending, type Memory } from './memory.js';
 import { hasLock, isPrimary, type KnownObservation, type Observation, ownLsn } from './observation.js';
 import { armed } from './rewind.js';
 import { firstMatch, type Rule } from './rule.js';
@@ -102,7 +102,7 @@ function absorb(memory: Memory, o: Observation, known: KnownObservation | undefi
   let next = o.endedJobs.reduce((sofar, end) => afterJob(sofar, end, o.now), memory);
   if (o.endedJobs.some((end) => end.kind === 'demote')) next = { ...next, rewind: armed(next, o) };
   if (o.config.isPaused) next = { ...next, wasPaused: true, startTimeoutMs: undefined };
-  else if (next.wasPaused) next = { ...next, wasPaused: false, rewind: INITIAL_MEMORY.rewind };
+  else if (next.wasPaused) next = { ...next, wasPaused: false, rewind: isRewindPending(next) ? 'check' : INITIAL_MEMORY.rewind };
   if (known?.cluster.view.leader !== undefined && next.raceBackoffStartedAt !== undefined)
     next = { ...next, raceBackoffStartedAt: undefined };
   next = { ...next, isDownByAgent: isDownByAgent(next, o) };

@@ -82,3 +82,8 @@ export function jobName(job: Job): string {
 export function isFencing(job: Job): boolean {
   return job.kind === 'demote' && job.mode !== 'graceful' && job.mode !== 'demote-cluster';
 }
+
+/** Jobs at whose end the server may be writable though it was not when they began. */
+export function startsPrimary(job: Job): boolean {
+  return job.kind === 'start-primary' || (job.kind === 'restart' && job.isStandby !== true);
+}

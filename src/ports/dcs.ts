@@ -49,10 +49,11 @@ export interface Dcs {
   /**
    * Prolongs the leader lock if this member still owns it; a vanished key is re-created only if still absent.
    * @param leader the leader of the view that this cycle works on.
+   * @param options `mayCreate` false: a vanished key is lost. Whoever held no lease meanwhile can't know who else led since.
    * @returns `lost` when the store said that the lock is not ours.
    * @throws DcsUnavailable when no endpoint gave an answer within the budget; the lock may or may not be prolonged.
    */
-  renewLeaderLock(leader: Leader | undefined, options: CallOptions): Promise<'renewed' | 'lost'>;
+  renewLeaderLock(leader: Leader | undefined, options: CallOptions & { readonly mayCreate?: boolean }): Promise<'renewed' | 'lost'>;
 
   /** Sets the leader key at the end of a bootstrap, whatever it holds where the store allows that. */
   takeLeaderLock(options: CallOptions): Promise<boolean>;

@@ -18,6 +18,9 @@ const FOUND: readonly (readonly [number, string])[] = [
   [3562, 'without store, a promotion went on until the lease was over, and the fence waited for it to end'],
   [6360, 'a restart was accepted during the shutdown, and the server came back after the key was given away'],
   [6496, 'in maintenance mode a rewound server was restarted read-write on the timeline of the leader'],
+  [783, 'a comparison that became due in maintenance mode was forgotten at its end: a standby beyond its leader waited for ever'],
+  [1255, 'a leader that was frozen took the key back though another had led, and passed over what that one wrote'],
+  [1312, 'a restart that was under way when the lease ended was not fenced: the server became writable afterwards'],
 ];
 
 for (const [seed, what] of FOUND) {

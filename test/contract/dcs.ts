@@ -99,6 +99,14 @@ export function dcsContract(backEnd: string, makeHarness: () => Promise<DcsHarne
         assert.equal(await a.renewLeaderLock(undefined, call), 'renewed');
       });
 
+      test('a renewal that may not create leaves an absent key absent, and renews an own one', async () => {
+        const { a } = await pair();
+        assert.equal(await a.renewLeaderLock(undefined, { ...call, mayCreate: false }), 'lost');
+        assert.equal(await leaderOf(a), undefined);
+        assert.equal(await a.acquireLeaderLock(call), 'acquired');
+        assert.equal(await a.renewLeaderLock((await a.load(call)).leader, { ...call, mayCreate: false }), 'renewed');
+      });
+
       test('renewals keep it beyond its ttl', async () => {
         const { a, b } = await pair();
         assert.equal(await a.acquireLeaderLock(call), 'acquired');

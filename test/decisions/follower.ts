@@ -73,6 +73,11 @@ export const followCases: readonly DecisionCase[] = [
     },
   },
   {
+    name: 'the end of maintenance mode: a comparison that was due stays due',
+    given: follower().remember({ wasPaused: true, rewind: 'check' }),
+    expect: { ...steady, memory: { wasPaused: false, rewind: 'check' } },
+  },
+  {
     name: 'a primary that does not answer counts as one',
     given: healthyCluster().ledBy('b').mute(),
     expect: {
@@ -144,7 +149,20 @@ export const followCases: readonly DecisionCase[] = [
   {
     name: 'the leader is on the same timeline',
     given: follower().member('b', { timeline: 2 }).remember({ lastTimeline: 2 }),
-    expect: { ...steady, beside: ['follow/leader-has-newer-timeline'] },
+    expect: { ...steady, beside: ['follow/leader-has-newer-timeline', 'follow/leader-has-older-timeline'] },
+  },
+  {
+    name: 'the leader is on an older timeline: the operator brought a former primary back',
+    given: follower()
+      .member('b', { timeline: 3 })
+      .remember({ lastTimeline: 4 })
+      .answering({ localPosition: { timeline: 4, lsn: lsn(900), isInRecovery: true }, leaderTimelines: leftAt700, canRewind: true }),
+    expect: {
+      rules: ['follow/leader-has-older-timeline', 'divergence/check', 'divergence/rewind'],
+      reason: 'running pg_rewind from b',
+      actions: ['start-job rewind b'],
+      memory: { rewind: 'need' },
+    },
   },
   {
     name: 'T164: replicatefrom names a member that is gone',

@@ -115,9 +115,9 @@ class Etcd3Dcs implements Dcs {
     );
   }
 
-  renewLeaderLock(leader: Leader | undefined, options: CallOptions): Promise<'renewed' | 'lost'> {
+  renewLeaderLock(leader: Leader | undefined, options: CallOptions & { readonly mayCreate?: boolean }): Promise<'renewed' | 'lost'> {
     return this.#trusted('renew the leader lock', async () =>
-      (await this.#lock.renew(leader, this.#deadline(options))) ? 'renewed' : 'lost',
+      (await this.#lock.renew(leader, this.#deadline(options), options.mayCreate !== false)) ? 'renewed' : 'lost',
     );
   }
 

@@ -32,8 +32,9 @@ export class LeaderLock {
     return this.#withLease(deadline, { isForced: false }, (lease) => this.#createWith(lease, deadline));
   }
 
-  renew(leader: Leader | undefined, deadline: Deadline): Promise<boolean> {
-    return this.#withLease(deadline, { isForced: true }, (lease) => this.#renewWith(lease, leader, deadline));
+  /** @param mayCreate a key that is gone is created anew. */
+  renew(leader: Leader | undefined, deadline: Deadline, mayCreate: boolean): Promise<boolean> {
+    return this.#withLease(deadline, { isForced: true }, (lease) => this.#renewWith(lease, leader, deadline, mayCreate));
   }
 
   async take(deadline: Deadline): Promise<void> {
@@ -77,7 +78,7 @@ export class LeaderLock {
     return isDone || (found?.value === name && found.session === lease);
   }
 
-  async #renewWith(lease: string, leader: Leader | undefined, deadline: Deadline): Promise<boolean> {
+  async #renewWith(lease: string, leader: Leader | undefined, deadline: Deadline, mayCreate: boolean): Promise<boolean> {
     const { keys, cache, name, log } = this.#options;
     const isInView = leader?.name === name && leader.session === lease;
     // The key is bound to the lease that was just prolonged, and the copy that says so is as new as the answer: no write.
@@ -87,7 +88,7 @@ export class LeaderLock {
     if (now?.value === name) log.warning('I am the leader but not owner of the lease');
     const put = keys.putOp('leader', name, lease);
     const create = { request_txn: { compare: [keys.isAbsent('leader')], success: [put], failure: [keys.readOp('leader')] } };
-    const transaction = { compare: [keys.isValue('leader', name)], success: [put], failure: [create] };
+    const transaction = { compare: [keys.isValue('leader', name)], success: [put], failure: [mayCreate ? create : keys.readOp('leader')] };
     return (await keys.transact(transaction, deadline, { key: 'leader', value: name, lease, attempts: 'repeat' })).isDone;
   }
 

@@ -70,11 +70,14 @@ export class MemoryDcs implements Dcs {
     });
   }
 
-  renewLeaderLock(_leader: Leader | undefined, options: CallOptions): Promise<'renewed' | 'lost'> {
+  renewLeaderLock(_leader: Leader | undefined, options: CallOptions & { readonly mayCreate?: boolean }): Promise<'renewed' | 'lost'> {
+    const sentWith = this.#lease;
     return this.#call('renew the leader lock', options, () => {
       const lease = this.#keepLease();
       const entry = this.#store.get(this.#key('leader'));
-      if (entry === undefined) return this.#createLeader() ? 'renewed' : 'lost';
+      // A request that arrives after the end of its lease creates nothing: a store refuses keys with a lease that is gone.
+      const mayCreate = options.mayCreate !== false && (sentWith === undefined || sentWith === lease);
+      if (entry === undefined) return mayCreate && this.#createLeader() ? 'renewed' : 'lost';
       if (entry.value !== this.#name) return 'lost';
       if (entry.lease !== lease) this.#put('leader', this.#name, lease);
       return 'renewed';

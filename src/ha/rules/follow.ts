@@ -140,6 +140,17 @@ export function followTable(reasons: FollowReasons): readonly Rule<KnownObservat
       decide: () => ({ reason: '', actions: [], goOn: true, remember: { rewind: 'check' } }),
     }),
     rule({
+      id: 'follow/leader-has-older-timeline',
+      why: 'A former history leads again, and this server has gone beyond it: it would wait for WAL that never comes.',
+      match: (o, memory) => {
+        const theirs = o.cluster.view.leader === undefined ? undefined : timelineOf(o.cluster.view.leader.member);
+        const isBeyond = theirs !== undefined && memory.lastTimeline !== undefined && memory.lastTimeline > theirs;
+        const isDue = isBeyond && memory.rewind !== 'check' && memory.rewind !== 'need' && o.facts.localPosition === undefined;
+        return isDue && o.config.standbyCluster === undefined && armed(memory, o) === 'check' ? true : undefined;
+      },
+      decide: () => ({ reason: '', actions: [], goOn: true, remember: { rewind: 'check' } }),
+    }),
+    rule({
       id: 'follow/standby-leader',
       why: 'The holder of a standby cluster’s lock leads without writing.',
       match: (o) => wantedRole(o) === 'standby_leader' && o.postgres.role !== 'standby_leader' && !isPrimary(o),

@@ -37,8 +37,9 @@ export const OPERATIONS: readonly Fault[] = [
     weight: 1,
     // While a member is empty the deletion is an order to create a new cluster.
     happen: (world) => {
-      if (world.holder !== undefined && world.members.every(({ server }) => !server.isEmpty))
-        world.store.delete(`${CLUSTER}initialize`, 'operator');
+      const holder = world.holder === undefined ? undefined : world.member(world.holder);
+      const isRepaired = holder?.isAgentAlive === true && holder.life?.isFrozen === false && holder.server.isWritable;
+      if (isRepaired && world.members.every(({ server }) => !server.isEmpty)) world.store.delete(`${CLUSTER}initialize`, 'operator');
     },
   },
   {
@@ -71,6 +72,7 @@ export const OPERATIONS: readonly Fault[] = [
     name: 'reinitialize',
     weight: 2,
     happen: (world, member, random) => {
+      if (!world.isInitialised) return;
       const options = { force: random.chance(0.5), fromLeader: random.chance(0.5) };
       // The store may not answer: the operator gets an error.
       member.agent?.control.reinitialize(options).catch((error: unknown) => world.trace(`reinitialize: ${String(error)}`));
