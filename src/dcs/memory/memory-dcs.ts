@@ -76,7 +76,7 @@ export class MemoryDcs implements Dcs {
       const lease = this.#keepLease();
       const entry = this.#store.get(this.#key('leader'));
       // A request that arrives after the end of its lease creates nothing: a store refuses keys with a lease that is gone.
-      const mayCreate = options.mayCreate !== false && (sentWith === undefined || sentWith === lease);
+      const mayCreate = options.mayCreate === undefined || (options.mayCreate && sentWith === lease);
       if (entry === undefined) return mayCreate && this.#createLeader() ? 'renewed' : 'lost';
       if (entry.value !== this.#name) return 'lost';
       if (entry.lease !== lease) this.#put('leader', this.#name, lease);
