@@ -165,6 +165,15 @@ describe('watchdog device', () => {
     assert.deepEqual(double.calls.slice(-2), ['0 open /dev/watchdog1', '0 timeout 55']);
   });
 
+  test('disarmed while it is being armed it does not stay armed', async () => {
+    const { watchdog, double } = world();
+    const arming = watchdog.activate();
+    watchdog.disable();
+    assert.equal(await arming, false);
+    assert.equal(watchdog.isArmed, false);
+    assert.deepEqual(double.calls.slice(-2), ['0 write V', '0 close']);
+  });
+
   test('a device that fails is told, so that the next cycle arms one or steps down', async () => {
     const { watchdog, clock, renew, told, lines } = world();
     await watchdog.activate();

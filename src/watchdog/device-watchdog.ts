@@ -24,6 +24,8 @@ export class DeviceWatchdog implements Timer {
   private isUnusable = false;
   private fedAt = 0;
   private activating: Promise<boolean> | undefined;
+  /** Nobody has disarmed it since it was to be armed. */
+  private isWanted = false;
   /** What changed while it was armed, to be applied with the next feed. */
   private due: 'nothing' | 'timeout' | 'device' = 'nothing';
 
@@ -52,6 +54,7 @@ export class DeviceWatchdog implements Timer {
 
   activate(): Promise<boolean> {
     if (this.device !== undefined) return Promise.resolve(true);
+    this.isWanted = true;
     this.activating ??= this.arm().finally(() => {
       this.activating = undefined;
     });
@@ -79,6 +82,7 @@ export class DeviceWatchdog implements Timer {
 
   disable(): void {
     const { device } = this;
+    this.isWanted = false;
     this.device = undefined;
     this.due = 'nothing';
     if (device === undefined) return;
@@ -120,6 +124,10 @@ export class DeviceWatchdog implements Timer {
     const device = this.isUnusable ? undefined : await this.openDevice(wantedS);
     this.isUnusable = device === undefined;
     this.device = device;
+    if (device !== undefined && !this.isWanted) {
+      this.disable();
+      return !this.isRequired;
+    }
     const isTooSlow = device !== undefined && device.timeoutS > wantedS;
     if (this.isRequired && (device === undefined || isTooSlow)) return this.refuse(device, wantedS);
     if (device === undefined) return true;

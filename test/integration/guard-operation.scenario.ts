@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { writeDirectly } from './harness/direct-writer.js';
 import { guardedBy, guardOf, isGuard, onCluster } from './harness/guard.js';
+import { leaseTtl } from './harness/observers.js';
 import { waitFor } from './harness/wait.js';
 
 /** A member whose guard killed its server says so. */
@@ -37,5 +39,24 @@ void test('what the agent does to its server, the guard lets it do', { timeout: 
     await cluster.untilHealthy();
     await waitFor('one of them leads under a guard', async () => guardOf(await cluster.leader()), 10_000);
     for (const member of cluster.members) assert.doesNotMatch(member.agent.tail(2000), KILLED);
+  });
+});
+
+void test('a leader that goes on by the word of the members feeds its guard by that', { timeout: 120_000 }, async () => {
+  const plain = guardedBy('guard', 8);
+  await onCluster({ ...plain, dynamic: { ...plain.dynamic, failsafe_mode: true } }, async (cluster) => {
+    const leader = await cluster.leader();
+    const [postmaster, guard] = [leader.postmasterPid(), await waitFor('a guard', () => guardOf(leader))];
+    await waitFor('the members are listed', async () => (await leaseTtl(cluster, 'leader')) !== undefined);
+    const writer = await writeDirectly(leader.port, 1);
+    cluster.etcd.freeze();
+    // Twice as long as the last lease of the store.
+    await new Promise((resolve) => setTimeout(resolve, 16_000));
+    const before = writer.acknowledgedAt.length;
+    await waitFor('rows are still written', () => writer.acknowledgedAt.length > before + 10);
+    cluster.etcd.thaw();
+    await writer.stop();
+    assert.deepEqual([leader.postmasterPid(), guardOf(leader)], [postmaster, guard]);
+    await cluster.untilHealthy();
   });
 });
