@@ -6,13 +6,14 @@ import { splitListen } from './server-parameters.js';
 export type Conninfo = Readonly<Record<string, string>>;
 
 const KEYWORDS =
-  'dbname user passfile password host port sslmode sslcompression sslcert sslkey sslpassword sslrootcert sslcrl sslcrldir application_name krbsrvname gssencmode channel_binding target_session_attrs sslnegotiation'.split(
+  'dbname user passfile password host port sslmode sslcompression sslcert sslkey sslpassword sslrootcert sslcrl sslcrldir application_name krbsrvname gssencmode channel_binding target_session_attrs tcp_user_timeout sslnegotiation'.split(
     ' ',
   );
 /** libpq refuses keywords that it does not know, so younger ones wait for the server's version. */
 const KEYWORD_SINCE: Readonly<Record<string, number>> = {
   target_session_attrs: 100_000,
   gssencmode: 120_000,
+  tcp_user_timeout: 120_000,
   channel_binding: 130_000,
   sslpassword: 130_000,
   sslcrldir: 140_000,

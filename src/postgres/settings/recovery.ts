@@ -52,12 +52,18 @@ export function wantedRecovery(o: WantedRecoveryInput): WantedRecovery {
   return { parameters, primaryConninfo };
 }
 
+/**
+ * A host that swallows packets holds the WAL receiver for two minutes before it tries the next one; it knows no
+ * `connect_timeout`. The limit of the kernel for unanswered data holds for connecting, too.
+ */
+const NEXT_HOST_AFTER_MS = 10_000;
+
 function conninfoFor(o: WantedRecoveryInput): Conninfo | undefined {
   if (o.upstream === undefined || o.upstream.name === o.name) return undefined;
   const target = connectionParameters(o.upstream.connUrl, o.settings.replication, o.settings.database);
   if (target === undefined) return undefined;
-  const isReadWrite =
-    o.upstream.kind === 'remote' && slotFor(o) !== undefined && target['host']?.includes(',') && o.majorVersion >= 100_000;
+  const isOneOfSeveral = o.upstream.kind === 'remote' && target['host']?.includes(',') === true;
+  const isReadWrite = isOneOfSeveral && slotFor(o) !== undefined && o.majorVersion >= 100_000;
   return {
     sslmode: 'prefer',
     ...(o.majorVersion >= 120_000 ? { gssencmode: 'prefer' } : {}),
@@ -67,6 +73,7 @@ function conninfoFor(o: WantedRecoveryInput): Conninfo | undefined {
     application_name: o.name,
     ...(o.settings.krbsrvname === undefined ? {} : { krbsrvname: o.settings.krbsrvname }),
     ...(isReadWrite ? { target_session_attrs: 'read-write' } : {}),
+    ...(isOneOfSeveral && o.majorVersion >= 120_000 ? { tcp_user_timeout: String(NEXT_HOST_AFTER_MS) } : {}),
   };
 }
 

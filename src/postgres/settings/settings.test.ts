@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { Upstream } from '../../ports/postgres.js';
 import { formatConninfo, parseConninfo } from './conninfo.js';
 import { pgpassLines } from './pgpass.js';
 import { compareRecovery, type KnownRecoveryValue, primaryConninfoText, wantedRecovery, writtenRecovery } from './recovery.js';
@@ -57,6 +58,32 @@ test('recovery settings for a leader (case 74)', () => {
     'dbname=postgres user=replicator passfile=/home/pg/pgpass host=10.0.0.1 port=5432 sslmode=prefer application_name=n2 gssencmode=prefer channel_binding=prefer',
   );
   assert.equal(wanted.parameters.get('primary_slot_name'), 'n2');
+});
+
+test('recovery settings for remote servers (case 84)', () => {
+  const remote = { name: 'remote_member', kind: 'remote' as const, connUrl: 'postgres://a:5432,b:5433' };
+  const following = (upstream: Upstream, majorVersion: number): ReturnType<typeof wantedRecovery> =>
+    wantedRecovery({ upstream, name: 'n2', settings, recoveryConf: {}, majorVersion, useSlots: true });
+  const withSlot = following({ ...remote, slotName: 'dc2' }, 150_000);
+  assert.equal(withSlot.parameters.get('primary_slot_name'), 'dc2');
+  assert.deepEqual(
+    ['host', 'port', 'target_session_attrs', 'tcp_user_timeout'].map((key) => withSlot.primaryConninfo?.[key]),
+    ['a,b', '5432,5433', 'read-write', '10000'],
+  );
+  const without = following({ ...remote, slotName: null }, 150_000);
+  assert.equal(without.parameters.has('primary_slot_name'), false);
+  assert.equal(without.primaryConninfo?.['target_session_attrs'], undefined);
+  const alone = following({ ...remote, connUrl: 'postgres://a:5432', slotName: 'dc2' }, 150_000);
+  assert.equal(alone.primaryConninfo?.['target_session_attrs'], undefined);
+  assert.equal(alone.primaryConninfo?.['tcp_user_timeout'], undefined);
+  assert.equal(following({ ...remote, slotName: 'dc2' }, 110_000).primaryConninfo?.['tcp_user_timeout'], undefined);
+  const commands = { restoreCommand: 'cp', archiveCleanupCommand: 'rm', recoveryMinApplyDelay: '5min' };
+  const archive = following({ name: 'remote_member', kind: 'remote', connUrl: undefined, slotName: null, ...commands }, 150_000);
+  assert.equal(archive.primaryConninfo, undefined);
+  assert.deepEqual(
+    ['restore_command', 'archive_cleanup_command', 'recovery_min_apply_delay'].map((key) => archive.parameters.get(key)),
+    ['cp', 'rm', '5min'],
+  );
 });
 
 test('comparison of recovery settings (cases 75 to 80)', () => {
