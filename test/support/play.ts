@@ -70,7 +70,7 @@ export function short(action: Action): string {
       const rest =
         job.kind === 'demote'
           ? [job.mode]
-          : job.kind === 'rewind'
+          : job.kind === 'rewind' || job.kind === 'copy-logical-slots'
             ? [job.leader.name]
             : job.kind === 'clone'
               ? [job.description]
@@ -86,6 +86,14 @@ export function short(action: Action): string {
     case 'create-slot':
     case 'drop-slot':
       return `${action.kind} ${action.name}`;
+    case 'create-logical-slots':
+      return `create-logical-slots ${action.slots.map(({ name }) => name).join(' ')}`;
+    case 'advance-logical-slots':
+      return `advance-logical-slots ${action.targets.map(({ name, lsn }) => `${name} ${lsn}`).join(' ')}`;
+    case 'check-logical-slots':
+      return `check-logical-slots ${action.leader.name} ${action.names.join(' ')}`;
+    case 'enforce-feedback':
+      return `enforce-feedback ${action.isOn}`;
     case 'advance-slot':
       return `advance-slot ${action.name} ${action.lsn}`;
     case 'write-failover':
