@@ -115,7 +115,7 @@ describe('the keeper of logical slots', () => {
 });
 
 describe('copying logical slots', () => {
-  const COPY: SlotCopy = { name: 'ls', database: 'db', plugin: 'pgoutput', state: Buffer.from('s') };
+  const COPY: SlotCopy = { name: 'ls', database: 'db', plugin: 'pgoutput', state: Buffer.from('s'), wal: [] };
   async function run(
     answers: Partial<LogicalSlots>,
     starts: ('ready' | 'failed')[] = ['ready'],

@@ -12,6 +12,8 @@ export interface LogicalSlotDefinition {
 export interface SlotCopy extends LogicalSlotDefinition {
   /** Content of the file `state`. */
   readonly state: Uint8Array;
+  /** WAL files that it needs and that this member lacked; they lie ready beside the others. */
+  readonly wal: readonly string[];
 }
 
 /** What a leader told of its slots. `catalog_xmin` is a transaction id as text. */
@@ -34,7 +36,10 @@ export interface LogicalSlots {
     targets: readonly { readonly name: string; readonly lsn: Lsn }[],
     signal: AbortSignal,
   ): Promise<ReadonlyMap<string, AdvanceOutcome>>;
-  /** Reads slots of a leader. Slots that it lacks are left out; undefined: it is in recovery or gave no answer (which is logged). */
+  /**
+   * Reads slots of a leader, with the WAL that they need and this member never had. Slots that it lacks, or whose WAL can't be
+   * had, are left out; undefined: it is in recovery or gave no answer (which is logged).
+   */
   read(leader: Upstream, names: readonly string[]): Promise<readonly SlotCopy[] | undefined>;
   /** catalog_xmin of the physical slot and of logical ones there; undefined as with `read`. */
   leaderSlots(leader: Upstream, physical: string, names: readonly string[]): Promise<LeaderSlots | undefined>;

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { assert } from '../../base/assert.js';
 import { formatLsn, type Lsn } from '../../base/lsn.js';
 import { parseInteger } from '../../base/python-values.js';
@@ -12,6 +13,7 @@ import type { ServerConfiguration } from '../server-configuration.js';
 import { readSlots, readXmins } from './leader-slots.js';
 import type { RunQuery } from './physical-slots.js';
 import { removeSlotFile, writeSlotFile } from './slot-files.js';
+import { hasWalFrom, placeWal, restartLsnOf } from './slot-wal.js';
 
 /** Moving a slot on decodes all WAL in between; one that needs longer goes on with the next order. */
 const ADVANCE_LIMIT_MS = 600_000;
@@ -79,7 +81,8 @@ WHERE NOT EXISTS (SELECT 1 FROM pg_catalog.pg_replication_slots WHERE slot_name 
   }
 
   async read(leader: Upstream, names: readonly string[]): Promise<readonly SlotCopy[] | undefined> {
-    return this.ask(leader, 'Failed to copy logical slots from', (target) => readSlots(target, names, this.p.clock));
+    const wal = { clock: this.p.clock, log: this.p.log, folder: this.walFolder() };
+    return this.ask(leader, 'Failed to copy logical slots from', (target) => readSlots(target, names, wal));
   }
 
   async leaderSlots(leader: Upstream, physical: string, names: readonly string[]): Promise<LeaderSlots | undefined> {
@@ -102,15 +105,29 @@ WHERE NOT EXISTS (SELECT 1 FROM pg_catalog.pg_replication_slots WHERE slot_name 
 
   async write(copies: readonly SlotCopy[]): Promise<void> {
     assert(!(await this.p.isRunning()), 'slots of a running server must not be replaced');
+    const segments = [...new Set(copies.flatMap(({ wal }) => wal))];
+    await this.p.files.run('WAL of slots', () => placeWal(this.walFolder(), segments), FILES_LIMIT_MS);
+    const left: string[] = [];
     for (const copy of copies) {
+      const lsn = restartLsnOf(copy.state);
+      const folder = this.walFolder();
+      if (lsn === undefined || !(await this.p.files.run('WAL of slots', () => hasWalFrom(folder, lsn), FILES_LIMIT_MS))) {
+        left.push(copy.name);
+        continue;
+      }
       await this.p.files.run(`slot ${copy.name}`, () => writeSlotFile(this.p.dataDir(), copy), FILES_LIMIT_MS);
       this.p.log.info(`logical replication slot '${copy.name}' was copied`);
     }
+    if (left.length > 0) throw new Error(`the WAL of ${left.join(', ')} was removed meanwhile`);
   }
 
   async remove(names: readonly string[]): Promise<void> {
     assert(!(await this.p.isRunning()), 'slots of a running server must not be removed');
     for (const name of names) await this.p.files.run(`slot ${name}`, () => removeSlotFile(this.p.dataDir(), name), FILES_LIMIT_MS);
+  }
+
+  private walFolder(): string {
+    return join(this.p.dataDir(), 'pg_wal');
   }
 
   private async advanceOne(session: Session, name: string, lsn: Lsn): Promise<AdvanceOutcome> {
