@@ -260,7 +260,6 @@ export class Agent {
       await this.ports.configuration.reloadLocal();
     }
     const startedAt = this.ports.clock.monotonic();
-    if (this.state.config.isPaused) this.ports.watchdog.disable();
     const [isLoaded] = await Promise.all([this.firstLoad ?? this.tryLoad(this.storeBudget()), this.lookAtServer()]);
     this.firstLoad = undefined;
     // While the store was slow the server may have changed: decisions rest on how it is now.

@@ -4,6 +4,7 @@ import { formatIsoTime } from '../base/iso-time.js';
 import { stringifyJson } from '../base/json.js';
 import { type HistoryLine, historyDocument } from '../cluster/history.js';
 import type { Action } from '../ha/decision.js';
+import { promisedTo } from '../ha/failsafe.js';
 import { type Facts, isPrimary, type KnownObservation, type Observation } from '../ha/observation.js';
 import { historyLines } from '../ha/timeline-history.js';
 import type { PeerStatus } from '../ports/peers.js';
@@ -64,7 +65,8 @@ export async function execute(action: Action, o: Observation, parts: ExecutorPar
     }
     case 'acquire-lock': {
       // A primary may have been promised to go on while this member looked at the others.
-      if (failsafe.known().promise !== undefined) return { facts: { acquire: 'held-by-other' } };
+      if (promisedTo({ ...o, failsafe: failsafe.known(), now: ports.clock.monotonic() }) !== undefined)
+        return { facts: { acquire: 'held-by-other' } };
       const outcome = await lock.acquire();
       if (outcome === 'acquired') await afterAcquiring(o, parts);
       else {

@@ -89,7 +89,8 @@ export class Failsafe {
       return url === undefined || member.name === o.me ? [] : [[member.name, url] as const];
     });
     const map = new Map([...urls, [o.me, configuration.identity().apiUrl] as const].sort(([a], [b]) => compareText(a, b)));
-    if (isSameMap(map, this.map)) return;
+    // A map whose fate is unknown is written again.
+    if (this.written.at(-1)?.isSure !== false && isSameMap(map, this.map)) return;
     let isSure = false;
     try {
       isSure = await dcs.writeFailsafe(stringifyJson(Object.fromEntries(map)), { timeoutMs: o.config.retryTimeoutMs });

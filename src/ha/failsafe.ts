@@ -4,13 +4,15 @@ import type { Member } from '../cluster/member.js';
 import { traitsOfMember } from '../cluster/member.js';
 import type { ClusterView, Leader } from '../cluster/view.js';
 import type { FailsafePing } from '../ports/peers.js';
-import type { Observation } from './observation.js';
+import type { KnownObservation, Observation } from './observation.js';
 
 /** An attempt at a member takes this long at most; there are two of them in a round (ha.md §19.2). */
 const ATTEMPT_MS = 2000;
 const LEAST_ATTEMPT_MS = 100;
 /** Share of ttl that is kept for a round before the fencing margin of the lease. */
 const ROUND_SHARE = 6;
+/** Of a leader that stands in no store. */
+const NO_VERSION = '';
 
 /** Time that must be left, before the fencing margin, when the store is given up for this cycle. */
 export function roundReserve(ttlMs: number): number {
@@ -32,15 +34,25 @@ export function underPromise(o: Observation): Observation {
   return { ...o, cluster: { kind: 'known', view: ledByPromise(o.cluster.view, primary) } };
 }
 
-/** The primary that this member lets lead at the moment. */
-export function promisedTo({ failsafe: { promise }, now }: Observation): FailsafePing | undefined {
-  return promise !== undefined && promise.until > now ? promise.to : undefined;
+/**
+ * The primary that this member lets lead at the moment. One that says since that it is a standby has given up: its lease
+ * can't be taken up again, so nothing rests on the promise any more.
+ */
+export function promisedTo({ failsafe: { promise }, facts, now }: Observation): FailsafePing | undefined {
+  if (promise === undefined || promise.until <= now) return undefined;
+  const answer = facts.peers?.get(promise.to.name);
+  return answer?.kind === 'answered' && answer.isInRecovery ? undefined : promise.to;
+}
+
+/** The leader of the view is none of the store's. */
+export function isByPromise(o: KnownObservation): boolean {
+  return o.cluster.view.leader?.version === NO_VERSION;
 }
 
 function ledByPromise(view: ClusterView, { name, conn_url, api_url, slots }: FailsafePing): ClusterView {
   const own = view.members.find((member) => member.name === name);
   const member: Member = { name, version: '', session: undefined, data: { ...own?.data, conn_url, api_url } };
-  const leader: Leader = { name, version: '', session: undefined, member };
+  const leader: Leader = { name, version: NO_VERSION, session: undefined, member };
   if (slots === undefined) return { ...view, leader };
   return {
     ...view,

@@ -151,9 +151,28 @@ const following: readonly DecisionCase[] = [
     },
   },
   {
+    name: 'consented, and the primary says that it is a standby',
+    given: leaderless()
+      .failsafe('a', 'b', 'c')
+      .promised('c', 25)
+      .peers({ b: at(900), c: at(900) }),
+    expect: { ...PROMOTES, rules: ['follower/ask-promised', 'race/run', 'holder/promote'] },
+  },
+  {
+    name: 'consented, and the primary is one',
+    given: leaderless()
+      .failsafe('a', 'b', 'c')
+      .promised('c', 25)
+      .peers({ b: at(900), c: RUNNING_AS_PRIMARY }),
+    expect: {
+      rules: ['follower/ask-promised', 'follow/steady'],
+      reason: 'no action. I am (a), a secondary, and following a leader (c)',
+    },
+  },
+  {
     name: 'T148: the promise is over',
     given: leaderless().failsafe('a', 'b', 'c').promised('c', 0),
-    expect: { ...PROMOTES, beside: ['follower/follow-leader', 'holder/promised-failsafe'] },
+    expect: { ...PROMOTES, beside: ['follower/follow-leader', 'follower/ask-promised', 'holder/promised-failsafe'] },
   },
   {
     name: 'the mode was turned off, and the promise holds',

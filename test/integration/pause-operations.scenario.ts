@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { Member } from './harness/member.js';
+import { run, says } from './harness/by-hand.js';
 import { isWritable, leaseTtl } from './harness/observers.js';
 import { scenario } from './harness/scenario.js';
 import type { TestCluster } from './harness/test-cluster.js';
@@ -9,14 +9,6 @@ const TTL = 5;
 const dynamic = { ttl: TTL, loop_wait: 1, retry_timeout: 2 };
 /** Long enough for agents that would do something to do it. */
 const FOR_A_WHILE = (TTL + 2) * 1000;
-
-async function run(cluster: TestCluster, ...args: string[]): Promise<void> {
-  const { code, stdout, stderr } = await cluster.patronictl(...args);
-  assert.equal(code, 0, `patronictl ${args.join(' ')}: ${stdout}${stderr}`);
-}
-
-const says = (member: Member, sentence: string): Promise<boolean> =>
-  waitFor(`${member.name} says: ${sentence}`, () => member.agent.tail(30).includes(sentence), 20_000);
 
 const pids = (cluster: TestCluster): (number | undefined)[] => cluster.members.map((each) => each.postmasterPid());
 

@@ -1,5 +1,6 @@
+import { isByPromise, promisedTo } from '../failsafe.js';
 import { hasLock, type KnownObservation } from '../observation.js';
-import { type Rule, rule } from '../rule.js';
+import { ask, type Rule, rule } from '../rule.js';
 import { follow } from './follow.js';
 
 const isFollower = (o: KnownObservation): boolean => o.cluster.view.leader !== undefined && !hasLock(o);
@@ -7,6 +8,16 @@ const leaderName = (o: KnownObservation): string => o.cluster.view.leader?.name 
 
 /** Somebody else holds the lock (ha.md §8 rows 4 and 5; §7.0 for a race that was just lost). */
 export const follower: readonly Rule<KnownObservation>[] = [
+  rule({
+    id: 'follower/ask-promised',
+    why: 'A primary that this member lets lead without lock may have stepped down since: then its word ends the promise.',
+    match: (o) => {
+      const primary = promisedTo(o);
+      const isLeading = isFollower(o) && primary !== undefined && isByPromise(o) && !o.config.isPaused;
+      return isLeading && o.facts.peers?.has(primary.name) !== true ? primary : undefined;
+    },
+    decide: ({ name, api_url }) => ask({ kind: 'ask-peers', peers: [{ name, apiUrl: api_url }] }),
+  }),
   rule({
     id: 'follower/lost-race',
     why: 'Another member was quicker; its lock decides.',

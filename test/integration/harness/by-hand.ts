@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ManagedProcess } from './managed-process.js';
@@ -39,4 +40,15 @@ export async function initialiseByHand(cluster: TestCluster, member: Member): Pr
   const logFile = join(cluster.folder, `${member.name}-by-hand.log`);
   const run = new ManagedProcess(initdb, ['-D', member.dataDir, '-N', '-A', 'trust'], { logFile, cwd: cluster.folder });
   await waitFor(`${member.name} has a data directory`, () => !run.isRunning, 60_000);
+}
+
+/** patronictl, which must succeed. */
+export async function run(cluster: TestCluster, ...args: string[]): Promise<void> {
+  const { code, stdout, stderr } = await cluster.patronictl(...args);
+  assert.equal(code, 0, `patronictl ${args.join(' ')}: ${stdout}${stderr}`);
+}
+
+/** Waits until the end of the agent's log has the sentence. */
+export function says(member: Member, sentence: string): Promise<boolean> {
+  return waitFor(`${member.name} says: ${sentence}`, () => member.agent.tail(30).includes(sentence), 20_000);
 }
