@@ -13,6 +13,8 @@ const HAND_OVER_MS = 5000;
 const SUCCESSOR_MS = 2000;
 /** An immediate stop that takes longer is ended by SIGKILL of the whole tree; sooner when the lease is over already. */
 const IMMEDIATE_STOP_MS = { immediate: 5000, 'immediate-nolock': 1000 };
+/** One WAL file: minutes are for an archive far away. */
+const ARCHIVE_MS = 300_000;
 /** A fast stop without store gets at least this long. */
 const LEAST_OFFLINE_STOP_MS = 1000;
 
@@ -63,8 +65,20 @@ async function endAsPrimary(isReleased: boolean, isArchiving: boolean, s: JobSer
     s.log.info(`the WAL of this cluster ends at ${end}: only a server that has received it has everything that was acknowledged`);
   }
   if (!isArchiving) s.log.info('Not archiving latest checkpoint WAL file. Archiving is not configured.');
-  else if (!(await s.postgres.archiveShutdownCheckpoint())) s.log.error('Failed to archive WAL file with the shutdown checkpoint');
+  else if (!(await archiveLast(s))) s.log.error('Failed to archive WAL file with the shutdown checkpoint');
   if (isReleased) await s.awaitOtherLeader(SUCCESSOR_MS);
+}
+
+/** The cluster has neither primary nor standby leader meanwhile, so a command that hangs is ended. */
+async function archiveLast(s: JobServices): Promise<boolean> {
+  const stopWaiting = s.clock.after(ARCHIVE_MS, () => {
+    s.postgres.cancel().catch((error: unknown) => s.log.error('archive_command could not be ended', error));
+  });
+  try {
+    return await s.postgres.archiveShutdownCheckpoint();
+  } finally {
+    stopWaiting();
+  }
 }
 
 function stopTimeout(mode: DemoteMode, s: JobServices): ReturnType<typeof milliseconds> | undefined {
