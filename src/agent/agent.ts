@@ -285,6 +285,7 @@ export class Agent {
       this.state.memory = decision.memory;
       if (!decision.isFinal) log.debug(`asked by rule ${decision.rule}`);
       const effect = await this.carryOut(decision, o, isKnown);
+      if (effect.exit !== undefined) log.debug(`rule ${decision.rule}`);
       if (effect.exit !== undefined) return { exit: effect.exit };
       if (effect.isUnavailable) {
         isKnown = false;

@@ -120,6 +120,9 @@ export function judgeRace(o: KnownObservation, answers: PeerAnswers, formerLeade
     if (status.lsn > mine && !isSync && isOutdated(o, status.timeline)) {
       // It may not lead, so that waiting for it would be waiting for ever.
       lines.push(log('info', `Ignoring ${name} being ahead of us: its timeline ${status.timeline} is behind the cluster's`));
+    } else if (status.lsn > mine && isUnlisted(o, name)) {
+      ahead++;
+      lines.push(log('info', `Ignoring ${name} being ahead of us: it is not in the failsafe map`));
     } else if (status.lsn > mine) {
       ahead++;
       lines.push(log('info', `Wal position of ${name} is ahead of my wal position`));
@@ -128,7 +131,7 @@ export function judgeRace(o: KnownObservation, answers: PeerAnswers, formerLeade
     } else if (status.lsn > LSN_ZERO) {
       const theirs = traitsOf(status.tags).failoverPriority;
       const own = o.policy.traits.failoverPriority;
-      if (status.lsn === mine && own < theirs) {
+      if (status.lsn === mine && own < theirs && !isUnlisted(o, name)) {
         if (name === former) {
           lines.push(log('info', `Ignoring former leader ${name} having priority ${theirs} higher than this nodes ${own} priority`));
         } else if (!isQuorum || isVoter) {
@@ -146,6 +149,12 @@ export function judgeRace(o: KnownObservation, answers: PeerAnswers, formerLeade
   }
   const isElected = !isQuorum || votes >= sync.quorum || (ahead === 0 && sync.leader === o.me);
   return { yes: isElected, log: lines };
+}
+
+/** In failsafe mode who is not in the map may not lead (`race/not-in-failsafe-map`), and only a leader can put it there. */
+export function isUnlisted(o: KnownObservation, name: string): boolean {
+  const { failsafe } = o.cluster.view;
+  return o.config.failsafeMode && failsafe !== undefined && failsafe.size > 0 && !failsafe.has(name);
 }
 
 /** By `check_timeline` a member of an older timeline than the cluster's may not lead; an unknown timeline counts as new. */

@@ -33,10 +33,11 @@ export function drawPlan(seed: number, fixed: Partial<Plan> = {}, favoured: read
     tags: drawTags(random, members),
     config,
     usesRewind: random.chance(0.8),
+    ...(random.chance(0.35) ? { watchdog: random.pick(['automatic', 'required'] as const) } : {}),
     ...(random.chance(0.1) ? { needsRestartToFollow: true } : {}),
-    ...(random.chance(0.01) ? { failingInitdbs: 1 } : {}),
+    ...(random.chance(0.02) ? { failingInitdbs: 1 } : {}),
     faultsMs,
-    faults: drawFaults(random, members, faultsMs, timings[0] * 1000, favoured),
+    faults: drawFaults(random, members, faultsMs, timings[0] * 1000, [...favoured, ...drawTheme(random)]),
     endsWithSwitchover: random.chance(0.4),
     ...fixed,
     ...(fixed.config === undefined ? {} : { config: { ...config, ...fixed.config } }),
@@ -52,6 +53,7 @@ function drawConfig(random: SeededRandom, [ttl, loopWait, retryTimeout]: TimingS
     check_timeline: random.chance(0.3),
     primary_start_timeout: random.pick([300, 300, 300, ttl, 2, 0]),
     ...(random.chance(0.15) ? { primary_race_backoff: loopWait } : {}),
+    ...(random.chance(0.25) ? { failsafe_mode: true } : {}),
   };
 }
 
@@ -69,6 +71,12 @@ function drawMemberTags(random: SeededRandom, index: number, count: number): Rea
   if (index > 0 && random.chance(0.4)) return random.chance(0.7) ? { nofailover: true } : { failover_priority: 0 };
   if (index > 1 && count > 2 && random.chance(0.3)) return { replicatefrom: 'm1' };
   return random.chance(0.3) ? { clonefrom: true } : { failover_priority: Math.floor(random.between(1, 4)) };
+}
+
+/** Some runs have a theme: a few kinds of trouble that come again and again. */
+function drawTheme(random: SeededRandom): readonly string[] {
+  if (!random.chance(0.4)) return [];
+  return [random.pick(FAULTS).name, random.pick(FAULTS).name, random.pick(FAULTS).name];
 }
 
 function drawFaults(

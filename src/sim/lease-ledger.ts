@@ -1,5 +1,6 @@
 import type { Timings } from '../cluster/dynamic-config.js';
 import type { Dcs } from '../ports/dcs.js';
+import type { Peers } from '../ports/peers.js';
 import { override } from './override.js';
 
 /**
@@ -7,8 +8,8 @@ import { override } from './override.js';
  * member's clock from the start of the last request that was answered with yes, with the ttl that the store was told.
  */
 export class LeaseLedger {
-  /** Monotonic time of the member; 0: no lease. */
-  endsAt = 0;
+  private byStore = 0;
+  private byMembers = 0;
   private ttlMs: number;
   private readonly monotonic: () => number;
 
@@ -17,12 +18,29 @@ export class LeaseLedger {
     this.monotonic = monotonic;
   }
 
+  /** Monotonic time of the member; 0: no lease. */
+  get endsAt(): number {
+    return Math.max(this.byStore, this.byMembers);
+  }
+
+  /** Members who let a primary go on without store (failsafe mode) stand for a renewal. */
+  watchPeers(peers: Peers): Peers {
+    return override(peers, {
+      failsafe: async (name, url, ping, timeoutMs) => {
+        const startedAt = this.monotonic();
+        const answer = await peers.failsafe(name, url, ping, timeoutMs);
+        if (answer.accepted) this.byMembers = Math.max(this.byMembers, startedAt + this.ttlMs);
+        return answer;
+      },
+    });
+  }
+
   /** The store's port with every word about the lock written down. */
   watch(dcs: Dcs): Dcs {
     const note = async <T>(request: Promise<T>, isYes: (answer: T) => boolean): Promise<T> => {
       const [startedAt, { ttlMs }] = [this.monotonic(), this];
       const answer = await request;
-      this.endsAt = isYes(answer) ? Math.max(this.endsAt, startedAt + ttlMs) : 0;
+      this.byStore = isYes(answer) ? Math.max(this.byStore, startedAt + ttlMs) : 0;
       return answer;
     };
     return override(dcs, {
@@ -30,7 +48,8 @@ export class LeaseLedger {
       renewLeaderLock: (leader, options) => note(dcs.renewLeaderLock(leader, options), (answer) => answer === 'renewed'),
       takeLeaderLock: (options) => note(dcs.takeLeaderLock(options), (answer) => answer),
       releaseLeaderLock: (leader, options) => {
-        this.endsAt = 0;
+        this.byStore = 0;
+        this.byMembers = 0;
         return dcs.releaseLeaderLock(leader, options);
       },
       configure: async (timings: Timings, extra) => {

@@ -1,10 +1,11 @@
 import { Agent } from '../agent/agent.js';
 import type { AgentConfiguration, AgentPorts } from '../agent/environment.js';
-import { noWatchdog } from '../agent/no-watchdog.js';
+import type { Milliseconds } from '../base/duration.js';
 import { parseGlobalConfig, type Timings } from '../cluster/dynamic-config.js';
 import { traitsOf } from '../cluster/tags.js';
 import { MemoryDcs } from '../dcs/memory/memory-dcs.js';
 import type { Log } from '../ports/log.js';
+import type { Watchdog } from '../ports/watchdog.js';
 import { CLUSTER, type SimEnvironment } from './environment.js';
 import { LeaseLedger } from './lease-ledger.js';
 import { guardPort, Life } from './life.js';
@@ -14,11 +15,14 @@ import { simPeers } from './peers.js';
 import { SimPostgres } from './postgres.js';
 import type { SeededRandom } from './prng.js';
 import { SimServer } from './server.js';
+import { SimGuard, simWatchdog, type WatchdogMode } from './watchdog.js';
 
 /** One member: a server that lasts, and agents that come and go. */
 export class SimMember {
   readonly name: string;
   readonly server: SimServer;
+  readonly guard: SimGuard;
+  readonly watchdogMode: WatchdogMode;
   readonly tags: Readonly<Record<string, unknown>>;
   life: Life | undefined;
   agent: Agent | undefined;
@@ -43,6 +47,8 @@ export class SimMember {
     // Clocks drift by at most one in a thousand, which is twice what time daemons correct.
     this.rate = 1 + random.between(-0.001, 0.001);
     this.server = new SimServer(name, world.scheduler, random, world);
+    this.guard = new SimGuard(world.scheduler, this.server);
+    this.watchdogMode = world.plan.watchdog ?? 'off';
   }
 
   get isAgentAlive(): boolean {
@@ -92,9 +98,9 @@ export class SimMember {
       log: this.log(life),
       dcs: ledger.watch(guardPort(dcs, life)),
       postgres: guardPort(postgres, life),
-      peers: guardPort(simPeers(world, name, this.random), life),
+      peers: ledger.watchPeers(guardPort(simPeers(world, name, this.random), life)),
       logicalSlots: noLogicalSlots,
-      watchdog: noWatchdog,
+      watchdog: this.watchdog(life, timings),
       configuration: this.configuration(),
     };
     const agent = new Agent(world.mutation?.ports?.(ports, this.storeAccess()) ?? ports, await postgres.observe());
@@ -175,6 +181,12 @@ export class SimMember {
       steal: () => void this.world.store.put(path, this.name, { writer }),
       deleteLock: () => void this.world.store.delete(path, writer),
     };
+  }
+
+  private watchdog(life: Life, timings: Timings): Watchdog {
+    const monotonic = (): Milliseconds => life.clock.monotonic();
+    const isMissing = (): boolean => this.server.trouble.isWatchdogMissing;
+    return simWatchdog({ guard: this.guard, mode: this.watchdogMode, timings, monotonic, isMissing });
   }
 
   private log(life: Life): Log {

@@ -18,6 +18,7 @@ export interface Plan {
   readonly tags: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
   readonly config: Readonly<Record<string, unknown>>;
   readonly usesRewind: boolean;
+  readonly watchdog?: 'off' | 'automatic' | 'required';
   /** A new upstream takes effect by a restart only. */
   readonly needsRestartToFollow?: boolean;
   /** So many attempts to create the cluster fail. */

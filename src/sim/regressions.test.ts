@@ -21,6 +21,8 @@ const FOUND: readonly (readonly [number, string])[] = [
   [783, 'a comparison that became due in maintenance mode was forgotten at its end: a standby beyond its leader waited for ever'],
   [1255, 'a leader that was frozen took the key back though another had led, and passed over what that one wrote'],
   [1312, 'a restart that was under way when the lease ended was not fenced: the server became writable afterwards'],
+  [71, 'in failsafe mode a member waited for ever for one that was ahead and not in the map, which may not lead'],
+  [560, 'as 71, for one of equal position and higher priority'],
 ];
 
 for (const [seed, what] of FOUND) {

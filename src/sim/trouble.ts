@@ -13,6 +13,9 @@ export class Trouble {
   /** Replay stands still, as when a parameter of the primary grew. */
   isReplayPaused = false;
 
+  /** The guard or the device can't be had. */
+  isWatchdogMissing = false;
+
   clear(): void {
     this.isDiskFull = false;
     this.isArchiverStuck = false;
@@ -20,5 +23,6 @@ export class Trouble {
     this.controlFile = 'right';
     this.isPromotionRefused = false;
     this.isReplayPaused = false;
+    this.isWatchdogMissing = false;
   }
 }

@@ -170,7 +170,7 @@ export class World implements SimEnvironment {
    */
   canLose(member: SimMember): boolean {
     const { holder } = this;
-    if (holder === undefined || !this.isInitialised) return false;
+    if (holder === undefined || !this.isInitialised || this.server(holder)?.isEmpty !== false) return false;
     if (member.name !== holder && !member.server.isWritable) return true;
     const isAsynchronous = this.store.get(`${CLUSTER}sync`) === undefined && !member.server.commits.isSynchronous;
     return isAsynchronous && this.members.some((other) => other !== member && other.mayLead && other.server.isStreaming);

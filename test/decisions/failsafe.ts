@@ -229,6 +229,22 @@ const racing: readonly DecisionCase[] = [
     expect: { ...PROMOTES, beside: ['race/not-in-failsafe-map', 'race/may-have-promised'] },
   },
   {
+    name: 'a member that is ahead and not in the map is not waited for: it may not lead',
+    given: leaderless()
+      .failsafe('a', 'c')
+      .peers({ b: { kind: 'answered', isInRecovery: true, lsn: lsn(2000), timeline: 1, tags: {}, isWatchdogFailed: false } }),
+    expect: { ...PROMOTES, log: ['info: Ignoring b being ahead of us: it is not in the failsafe map'] },
+  },
+  {
+    name: 'nor is one of equal position and higher priority',
+    given: leaderless()
+      .failsafe('a', 'c')
+      .peers({
+        b: { kind: 'answered', isInRecovery: true, lsn: lsn(1000), timeline: 1, tags: { failover_priority: 3 }, isWatchdogFailed: false },
+      }),
+    expect: PROMOTES,
+  },
+  {
     name: 'not in the map, as the candidate of a manual failover',
     given: leaderless().failsafe('b', 'c').request({ member: 'a' }),
     expect: { rules: ['race/not-in-failsafe-map'], reason: STAYS, beside: ['race/requested'] },

@@ -19,14 +19,16 @@ export function knowsOfPause(world: World, member: SimMember): boolean {
 
 /**
  * Two primaries never accept writes at once (I-1, I-2). Without a watchdog there is one exception: a member whose agent
- * is dead or frozen, because nobody is there to stop its server. Called at every change of a server and every write.
+ * is dead or frozen, because nobody is there to stop its server; with an armed guard there is none. Called at every change of a server and every write.
  */
 export function checkOnePrimary(world: World): void {
   let writable: SimMember[] | undefined;
   for (const member of world.members) if (member.server.isWritable) writable = [...(writable ?? []), member];
   if (writable === undefined || writable.length < 2) return;
   const { holder } = world;
-  const guilty = writable.filter((member) => member.name !== holder && !knowsOfPause(world, member) && isAttended(world, member));
+  const guilty = writable.filter(
+    (member) => member.name !== holder && !knowsOfPause(world, member) && (isAttended(world, member) || member.guard.isArmed),
+  );
   const [first] = guilty;
   if (first === undefined) return;
   const names = writable.map((member) => member.name).join(' and ');

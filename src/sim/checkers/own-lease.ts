@@ -1,3 +1,6 @@
+import { parseJsonObject } from '../../base/json.js';
+import { CLUSTER } from '../environment.js';
+import type { SimMember } from '../member.js';
 import type { World } from '../world.js';
 import { isAttended, knowsOfPause } from './one-primary.js';
 
@@ -18,6 +21,14 @@ export function checkOwnLease(world: World): void {
     if (ledger.endsAt + TOLERANCE_MS > life.clock.monotonic() || !isAttended(world, member)) continue;
     // A member that initialises the cluster is primary before it has the lock; nobody else can be.
     if (server.timeline === 1 && world.members.every((other) => other === member || other.server.isEmpty)) continue;
+    if (isAloneInFailsafe(world, member)) continue;
     world.fail(`${member.name} accepts writes though its lease ended at ${(ledger.endsAt / 1000).toFixed(3)} of its clock`);
   }
+}
+
+/** In failsafe mode a primary whose map names nobody else needs nobody's consent. */
+function isAloneInFailsafe(world: World, member: SimMember): boolean {
+  if (member.agent?.control.snapshot().config.failsafeMode !== true) return false;
+  const map = parseJsonObject(world.store.get(`${CLUSTER}failsafe`)?.value ?? '') ?? {};
+  return Object.keys(map).every((name) => name === member.name);
 }

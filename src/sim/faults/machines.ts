@@ -35,6 +35,7 @@ export const MACHINES: readonly Fault[] = [
   trouble('control file stale', 1, 'controlFile', ['stale', 'right'], 0.7),
   trouble('data directory inaccessible', 1, 'isInaccessible', [true, false], 1, (_, { server }) => server.kill()),
   trouble('pre_promote refuses', 1, 'isPromotionRefused', [true, false], 2),
+  trouble('watchdog missing', 1, 'isWatchdogMissing', [true, false], 2),
   trouble('replay paused', 1, 'isReplayPaused', [true, false], 1),
   {
     name: 'slow disk',

@@ -72,7 +72,8 @@ export const OPERATIONS: readonly Fault[] = [
     name: 'reinitialize',
     weight: 2,
     happen: (world, member, random) => {
-      if (!world.isInitialised) return;
+      // Nobody wipes the last copy on purpose.
+      if (!world.isInitialised || world.holder === undefined || world.server(world.holder)?.isEmpty !== false) return;
       const options = { force: random.chance(0.5), fromLeader: random.chance(0.5) };
       // The store may not answer: the operator gets an error.
       member.agent?.control.reinitialize(options).catch((error: unknown) => world.trace(`reinitialize: ${String(error)}`));
@@ -94,6 +95,7 @@ export const OPERATIONS: readonly Fault[] = [
       world.configure({ ttl: Math.ceil(ttl * random.pick([1, 1.5, 2])) });
     },
   },
+  { name: 'failsafe mode changed', weight: 1, happen: (world, _, random) => world.configure({ failsafe_mode: random.chance(0.5) }) },
   {
     name: 'lag limit changed',
     weight: 1,
