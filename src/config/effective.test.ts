@@ -45,9 +45,15 @@ test('a minimal configuration gets its defaults', () => {
   });
   assert.deepEqual(settings.postgresql.replication, { username: 'replicator', password: 'rep-pass' });
   assert.equal(settings.postgresql.parameters['max_connections'], 100);
-  assert.equal(settings.watchdog.mode, 'automatic');
+  assert.deepEqual([settings.watchdog.mode, settings.watchdog.safetyMargin], ['automatic', undefined]);
   assert.equal(settings.log.level, 20);
   assert.equal(settings.leanMemory, true);
+});
+
+test('watchdog.mode knows our guard beside what Patroni knows, and names them all when it is none of them', () => {
+  const { settings } = effectiveSettings(config('watchdog: {mode: guard, safety_margin: 3}'), {});
+  assert.deepEqual([settings.watchdog.mode, settings.watchdog.safetyMargin], ['guard', 3]);
+  assert.deepEqual(problems(config('watchdog: {mode: guarded}')), ["watchdog.mode: 'guarded' is none of off, automatic, required, guard"]);
 });
 
 test('dynamic over defaults, local over dynamic, controlled parameters from the dynamic one only', () => {
