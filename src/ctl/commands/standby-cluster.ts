@@ -1,5 +1,5 @@
 import { pythonRepr } from '../../base/python-values.js';
-import { apiUrlOf } from '../../cluster/member.js';
+import { apiUrlOf, roleOf } from '../../cluster/member.js';
 import { standbyClusterProblems } from '../../cluster/standby-cluster.js';
 import { type ClusterView, memberNamed } from '../../cluster/view.js';
 import type { CtlContext } from '../context.js';
@@ -51,7 +51,7 @@ async function change(context: CtlContext, cluster: string, kind: Change, wanted
   const group = context.settings.citusGroup === undefined ? undefined : 0;
   const view = await loadView(context, cluster, group);
   if (view.leader === undefined) throw new CtlError(`Cluster has no leader, ${noun} is not possible`);
-  if (view.leader.member.data['role'] === kind.target) throw new CtlError('Cluster is already in the required state');
+  if (roleOf(view.leader.member) === kind.target) throw new CtlError('Cluster is already in the required state');
   terminal.out('Current cluster topology\n');
   printCluster(context, cluster, [{ group, view }], { group });
   if (!force && !(await confirm(terminal, `Are you sure you want to ${verb} ${cluster} cluster?`))) {
@@ -92,7 +92,7 @@ async function waitForRole(
     const formerState = memberNamed(view, former)?.data['state'];
     const isFormerReady = target === 'primary' || leader?.name === former || formerState === 'running';
     const now = localSecond(clock.wall());
-    if (leader !== undefined && role === target && state === 'running' && isFormerReady) {
+    if (leader !== undefined && roleOf(leader.member) === target && state === 'running' && isFormerReady) {
       terminal.out(`${now} cluster is successfully ${verb}d\n`);
       return view;
     }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { AgentKind } from './implementations.js';
 import type { Member } from './member.js';
 import { TestCluster } from './test-cluster.js';
 import { waitFor } from './wait.js';
@@ -16,6 +17,8 @@ export interface TwoClusters {
 export interface TwoClustersOptions {
   readonly mainMembers?: number;
   readonly standbyMembers?: number;
+  /** Kinds of the members of the standby cluster. */
+  readonly standbyKinds?: readonly AgentKind[];
   /** Over the defaults of `bootstrap.dcs` of both. */
   readonly dynamic?: Readonly<Record<string, unknown>>;
   /** Over the section `postgresql` of each member of both. */
@@ -55,6 +58,7 @@ export function twoClusters(name: string, options: TwoClustersOptions, body: (sc
       standby = await TestCluster.start({
         ...common,
         members: options.standbyMembers ?? 2,
+        ...(options.standbyKinds === undefined ? {} : { kinds: options.standbyKinds }),
         dynamic: { ...dynamic, standby_cluster: section },
         scope: 'robin',
         prefix: 'standby',
