@@ -33,7 +33,7 @@ export interface Facts {
   readonly controlData?: ControlData | 'unreadable';
   readonly canRewind?: boolean;
   readonly canSkipSingleUserRecovery?: boolean;
-  readonly localPosition?: LocalPosition | 'unknown';
+  readonly localPosition?: LocalPosition | 'half-rewound' | 'unknown';
   readonly leaderTimelines?: LeaderTimelines;
   readonly checkpointRecordEnd?: Lsn | 'unknown';
   readonly recovery?: { readonly change: boolean; readonly restart: boolean };

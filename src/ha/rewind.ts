@@ -41,6 +41,10 @@ export function checkDivergence(o: KnownObservation): Divergence {
   const { localPosition: local, leaderTimelines: timelines } = o.facts;
   if (local === undefined) return { kind: 'ask', questions: [{ kind: 'read-local-position' }] };
   if (local === 'unknown') return undecided;
+  if (local === 'half-rewound') {
+    const line = 'a rewind of this data directory broke off half-way, it has to be rebuilt';
+    return { kind: 'decided', isNeeded: true, log: [log('error', line)] };
+  }
   if (timelines === undefined) return { kind: 'ask', questions: [{ kind: 'read-leader-timelines', leader }] };
   if (leader.kind === 'remote' && timelines.kind === 'known' && local.timeline > 1 && local.timeline <= timelines.timeline) {
     const { localHistory } = o.facts;
@@ -70,7 +74,7 @@ function otherOrigin(local: LocalPosition, leader: Upstream, theirs: number): Di
 }
 
 function compare(o: KnownObservation, leader: Upstream, local: LocalPosition, timelines: LeaderTimelines): Divergence {
-  const lines = [log('info', `Local timeline=${local.timeline} lsn=${formatLsn(local.lsn)}`)];
+  const lines: Action[] = [log('info', `Local timeline=${local.timeline} lsn=${formatLsn(local.lsn)}`)];
   if (timelines.kind === 'unreachable') {
     return { kind: 'undecided', log: [...lines, log('warning', `Can not compare timelines with ${leader.name}: ${timelines.error}`)] };
   }
@@ -95,6 +99,11 @@ function compare(o: KnownObservation, leader: Upstream, local: LocalPosition, ti
       `primary: history=${timelines.history.map((line) => `${line.timeline}\t${formatLsn(line.lsn)}\t${line.reason}`).join(', ')}`,
     ),
   );
+  // What is thrown away is told before it is gone: nobody can ask for it afterwards.
+  if (local.lsn > fork.lsn) {
+    const surplus = `${local.lsn - fork.lsn} bytes of WAL after ${formatLsn(fork.lsn)} on timeline ${local.timeline}`;
+    lines.push(log('warning', `${surplus} are not part of the history of ${leader.name}, and will be lost here`));
+  }
   if (local.isInRecovery) return decided(local.lsn > fork.lsn);
   if (local.lsn >= fork.lsn) return decided(true);
   const end = o.facts.checkpointRecordEnd;

@@ -270,7 +270,8 @@ export interface Postgres {
 
   /** use_pg_rewind is set, the tool is there and the data directory has hints or checksums. */
   canRewind(): Promise<boolean>;
-  localPosition(): Promise<LocalPosition | undefined>;
+  /** `half-rewound`: pg_rewind broke off on these data; they belong to no history. */
+  localPosition(): Promise<LocalPosition | 'half-rewound' | undefined>;
   leaderTimelines(leader: Upstream): Promise<LeaderTimelines>;
   /** End of the checkpoint record at `lsn`, by pg_waldump; undefined when it can't be told. */
   checkpointRecordEnd(timeline: number, lsn: Lsn): Promise<Lsn | undefined>;

@@ -19,8 +19,9 @@ import { archiveReadyWal, archiveSegment } from './rewind/archive-ready.js';
 import { hasRewindableBlocks, isRewindInstalled } from './rewind/can-rewind.js';
 import { checkRewindSource, leaderTimelines, type RewindSource } from './rewind/leader.js';
 import { localPosition } from './rewind/local-position.js';
+import { wasRewindInterrupted } from './rewind/marker.js';
 import { checkpointRecordEnd } from './rewind/record-end.js';
-import { rewind } from './rewind/rewind.js';
+import { type RestoreCommand, rewind } from './rewind/rewind.js';
 import { singleUserRecovery } from './rewind/single-user.js';
 import type { ServerConfiguration } from './server-configuration.js';
 
@@ -54,9 +55,10 @@ export class Divergence {
     return isRewindInstalled(toolPath(settings, 'pg_rewind'), this.parts.clock);
   }
 
-  async localPosition(): Promise<LocalPosition | undefined> {
+  async localPosition(): Promise<LocalPosition | 'half-rewound' | undefined> {
     const { server, state, control } = this.parts;
     const isRunning = (await server.find()) !== undefined;
+    if (!isRunning && (await wasRewindInterrupted(this.parts.settings().dataDir))) return 'half-rewound';
     let running: { timeline: number | undefined; replayLsn: Lsn | undefined } | undefined;
     if (isRunning) {
       // The position first: one that is read after the timeline may lie on the next timeline already, and would look diverged.
@@ -110,7 +112,7 @@ export class Divergence {
         archiveReadyWal: async () =>
           archiveReadyWal(walDirectory(settings.dataDir, majorVersion), await this.archiveCommand(), { runner, log }),
         checkSource: () => checkRewindSource(source, this.mayCheckpoint(settings) ? 'checkpoint' : 'compare', clock),
-        restoreCommand: () => configuration.effectiveValue('restore_command'),
+        restoreCommand: () => this.restoreCommand(leader),
         canRewind: () => this.hasUsableBlocks(),
       },
     );
@@ -140,6 +142,15 @@ export class Divergence {
     const command = await this.archiveCommand();
     if (name === undefined || command === undefined) return false;
     return archiveSegment(walDirectory(this.parts.settings().dataDir, await majorVersion()), name, command, { runner, log });
+  }
+
+  /** The files of a former primary lack it, because it was written for no standby: then ours counts. */
+  private async restoreCommand(leader: Upstream): Promise<RestoreCommand | undefined> {
+    const isSetting = (await this.parts.majorVersion()) >= 120_000;
+    const configured = isSetting ? await this.parts.configuration.effectiveValue('restore_command') : undefined;
+    if (configured !== undefined) return { command: configured, isConfigured: true };
+    const command = await this.parts.configuration.restoreCommand(leader);
+    return command ? { command, isConfigured: false } : undefined;
   }
 
   private async hasUsableBlocks(): Promise<boolean> {

@@ -271,6 +271,11 @@ export class LocalConfiguration implements ServerConfiguration {
     return result.code === 0 && result.stdout.trim() !== '' ? result.stdout.trim() : undefined;
   }
 
+  async restoreCommand(upstream: Upstream): Promise<string | undefined> {
+    await this.readVersion();
+    return this.wanted(upstream).parameters.get('restore_command');
+  }
+
   async binaryVersion(): Promise<number> {
     return parseServerVersion((await this.tool(['--version'])).stdout) ?? 0;
   }

@@ -403,7 +403,7 @@ export class LocalPostgres implements Postgres {
     return this.divergence.canRewind();
   }
 
-  localPosition(): Promise<LocalPosition | undefined> {
+  localPosition(): Promise<LocalPosition | 'half-rewound' | undefined> {
     return this.divergence.localPosition();
   }
 

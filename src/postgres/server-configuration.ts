@@ -45,6 +45,8 @@ export interface ServerConfiguration {
   toolConnection(parameters: ConnectionParameters): Promise<ToolConnection>;
   /** Effective value of a parameter by `postgres -C`; undefined when it is empty or can't be told. */
   effectiveValue(name: string): Promise<string | undefined>;
+  /** The restore_command that a standby of `upstream` gets. */
+  restoreCommand(upstream: Upstream): Promise<string | undefined>;
   /** Version of the binaries, 150004. */
   binaryVersion(): Promise<number>;
   /** After initdb, clone or custom bootstrap: reads version and files anew; missing files come back from their copies. */

@@ -259,6 +259,26 @@ export const divergenceCases: readonly DecisionCase[] = [
     expect: { rules: ['divergence/rewind'], reason: 'running pg_rewind from b', actions: ['start-job rewind b'] },
   },
   {
+    name: 'patroni-1411: what is thrown away is told first',
+    given: checking(701),
+    expect: {
+      rules: ['divergence/rewind'],
+      reason: 'running pg_rewind from b',
+      actions: ['start-job rewind b'],
+      log: ['warning: 1 bytes of WAL after 0/2BC on timeline 2 are not part of the history of b, and will be lost here'],
+    },
+  },
+  {
+    name: 'patroni-3648: a rewind broke off half-way',
+    given: needing().remember({ rewind: 'check' }).answering({ localPosition: 'half-rewound' }),
+    expect: {
+      rules: ['divergence/check', 'divergence/rewind'],
+      reason: 'running pg_rewind from b',
+      actions: ['start-job rewind b'],
+      log: ['error: a rewind of this data directory broke off half-way, it has to be rebuilt'],
+    },
+  },
+  {
     name: 'nothing is due',
     given: follower().answering({ localPosition: { timeline: 9, lsn: lsn(1), isInRecovery: true }, leaderTimelines: leftAt700 }),
     expect: { ...steady, beside: ['divergence/check', 'divergence/rewind'] },

@@ -21,6 +21,7 @@ export function plainConfiguration(dataDir: string, port: number): ServerConfigu
     refreshPendingRestart: async () => undefined,
     remoteTarget: () => undefined,
     toolConnection: async () => ({ connectionString: `host=${dataDir} port=${port} user=postgres dbname=postgres`, environment: {} }),
+    restoreCommand: async () => undefined,
     effectiveValue: async () => undefined,
     binaryVersion: async () => 150_000,
     dataDirectoryCreated: async () => undefined,

@@ -111,8 +111,10 @@ const REQUEST: RewindRequest = {
 
 test('restore_command is left to pg_rewind where it can find it', () => {
   const tail = ['-D', '/d', '--source-server', 'host=a', '--progress', '--debug'];
-  const command = (change: Partial<RewindRequest>, restore: string | undefined) => rewindCommand({ ...REQUEST, ...change }, restore, log);
-  assert.deepEqual(command({}, undefined), ['pg_rewind', ...tail]);
+  const command = (change: Partial<RewindRequest>, command?: string) =>
+    rewindCommand({ ...REQUEST, ...change }, command === undefined ? undefined : { command, isConfigured: true }, log);
+  assert.deepEqual(command({}), ['pg_rewind', ...tail]);
+  assert.deepEqual(rewindCommand(REQUEST, { command: 'r', isConfigured: false }, log), ['pg_rewind', ...tail]);
   assert.deepEqual(command({}, 'r'), ['pg_rewind', '--restore-target-wal', '--config-file=/etc/d/postgresql.conf', ...tail]);
   assert.deepEqual(command({ configDir: '/d' }, 'r'), ['pg_rewind', '--restore-target-wal', ...tail]);
   assert.deepEqual(command({ majorVersion: 130000 }, 'r'), ['pg_rewind', ...tail]);
@@ -172,10 +174,9 @@ test('a leader that is not ready is not rewound from', async () => {
   assert.deepEqual(outcome, { kind: 'not-now', reason: 'is_in_recovery=true' });
 });
 
-test('a missing segment is fetched for an old pg_rewind, once', async () => {
+test('a missing segment is fetched for a pg_rewind that can not do it itself, once', async () => {
   const segment = '000000010000000000000007';
   const script = `test -f "$2/pg_wal/${segment}" || { echo "could not open file \\"$2/pg_wal/${segment}\\": No" >&2; exit 1; }`;
-  const old = { ...REQUEST, majorVersion: 120000 };
   const folder = scratch();
   const tool = join(folder, 'pg_rewind');
   writeFileSync(tool, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
@@ -187,10 +188,10 @@ test('a missing segment is fetched for an old pg_rewind, once', async () => {
     stopServer: async () => true,
     archiveReadyWal: async () => undefined,
     checkSource: async () => ({ kind: 'usable' }),
-    restoreCommand: async () => restore,
+    restoreCommand: async () => ({ command: restore, isConfigured: false }),
     canRewind: async () => true,
   });
-  const request = { ...old, pgRewind: tool, dataDir: join(folder, 'd') };
+  const request = { ...REQUEST, pgRewind: tool, dataDir: join(folder, 'd') };
   assert.deepEqual(await rewind(request, dependencies('true')), { kind: 'failed' });
   assert.deepEqual(await rewind(request, dependencies('touch "%p"')), { kind: 'done' });
 });

@@ -27,6 +27,12 @@ export interface RewindRequest {
   readonly environment: Readonly<Record<string, string>>;
 }
 
+/** `isConfigured`: the stopped server's own files name it, so that pg_rewind finds it. A primary's usually do not. */
+export interface RestoreCommand {
+  readonly command: string;
+  readonly isConfigured: boolean;
+}
+
 export interface RewindDependencies {
   readonly runner: CancellableRunner;
   readonly clock: Clock;
@@ -35,8 +41,7 @@ export interface RewindDependencies {
   readonly stopServer: () => Promise<boolean>;
   readonly archiveReadyWal: () => Promise<void>;
   readonly checkSource: () => Promise<SourceCheck>;
-  /** Effective restore_command of the stopped server, if any. */
-  readonly restoreCommand: () => Promise<string | undefined>;
+  readonly restoreCommand: () => Promise<RestoreCommand | undefined>;
   /** Whether the control file still allows a rewind. */
   readonly canRewind: () => Promise<boolean>;
 }
@@ -137,7 +142,7 @@ async function runPgRewind(request: RewindRequest, dependencies: RewindDependenc
     const segment = missingSegment(outcome.stderr) ?? missingSegment(outcome.stdout);
     if (segment === undefined || fetched.has(segment) || fetched.size >= MAX_FETCHED_SEGMENTS) return 'untouched';
     fetched.add(segment);
-    if (!(await fetchSegment(segment, restoreCommand, request, dependencies))) return 'untouched';
+    if (!(await fetchSegment(segment, restoreCommand.command, request, dependencies))) return 'untouched';
   }
 }
 
@@ -146,13 +151,17 @@ function isSameTimeline({ stdout, stderr }: { readonly stdout: string; readonly 
 }
 
 /** The command line. From version 13 pg_rewind can fetch WAL itself, if it finds restore_command in the configuration. */
-export function rewindCommand(request: RewindRequest, restoreCommand: string | undefined, log: Pick<Log, 'error'>): readonly string[] {
+export function rewindCommand(
+  request: RewindRequest,
+  restoreCommand: RestoreCommand | undefined,
+  log: Pick<Log, 'error'>,
+): readonly string[] {
   const { dataDir, configDir, majorVersion } = request;
   const isConfigInside = configDir === dataDir;
   const options = toolOptions('rewind', request.options, REFUSED);
   for (const error of options.errors) log.error(error);
   const restore: string[] = [];
-  if (restoreCommand && (majorVersion >= 150000 || (majorVersion >= 130000 && isConfigInside))) {
+  if (restoreCommand?.isConfigured && (majorVersion >= 150000 || (majorVersion >= 130000 && isConfigInside))) {
     restore.push('--restore-target-wal');
     if (!isConfigInside) restore.push(`--config-file=${request.configFile}`);
   }

@@ -43,7 +43,7 @@ export interface ListedMember {
   readonly Role: string;
   readonly State: string;
   readonly TL?: number;
-  readonly 'Lag in MB'?: number | string;
+  readonly 'Receive Lag'?: number | string;
   readonly 'Pending restart'?: string;
 }
 
