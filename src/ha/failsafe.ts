@@ -1,5 +1,5 @@
 import { type Milliseconds, milliseconds } from '../base/duration.js';
-import type { Lsn } from '../base/lsn.js';
+import { type Lsn, maxLsn } from '../base/lsn.js';
 import type { Member } from '../cluster/member.js';
 import { traitsOfMember } from '../cluster/member.js';
 import type { ClusterView, Leader } from '../cluster/view.js';
@@ -30,8 +30,14 @@ export function attemptTimeout(spareMs: number): Milliseconds {
  */
 export function underPromise(o: Observation): Observation {
   const primary = promisedTo(o);
-  if (o.cluster.kind !== 'known' || o.cluster.view.leader !== undefined || primary === undefined) return o;
-  return { ...o, cluster: { kind: 'known', view: ledByPromise(o.cluster.view, primary) } };
+  if (o.cluster.kind !== 'known' || primary === undefined) return o;
+  const { view } = o.cluster;
+  if (view.leader === undefined) return { ...o, cluster: { kind: 'known', view: ledByPromise(view, primary) } };
+  // Its key is still there, but it may not be able to write its status: its word about slots counts where it is newer.
+  if (view.leader.name !== primary.name || primary.slots === undefined) return o;
+  const slots = new Map(view.status.slots);
+  for (const [name, lsn] of Object.entries(primary.slots)) slots.set(name, maxLsn(slots.get(name), lsn));
+  return { ...o, cluster: { kind: 'known', view: { ...view, status: { ...view.status, slots } } } };
 }
 
 /**

@@ -10,6 +10,7 @@ const GIVES_UP = 'demoted self because DCS is not accessible and I was a leader'
 const OFFLINE = ['cancel-job', 'start-job demote offline'];
 const NOLOCK = ['drop-lease', 'cancel-job', 'start-job demote immediate-nolock'];
 const STAYS = 'following a different leader because i am not the healthiest node';
+const FOLLOWS_B = 'no action. I am (a), a secondary, and following a leader (b)';
 const PROMOTES = {
   rules: ['holder/promote'],
   reason: 'promoted self to leader by acquiring session lock',
@@ -217,6 +218,31 @@ const following: readonly DecisionCase[] = [
   },
 ];
 
+const ownSlots = (): Scene =>
+  healthyStandby()
+    .failsafe('a', 'b', 'c')
+    .config({ failsafe_mode: true, postgresql: { use_slots: true } })
+    .telling({ slots: [slot('b'), slot('c')] })
+    .view({ status: { lastLsn: lsn(1000), slots: new Map([['c', lsn(960)]]), retainSlots: [] } });
+
+const slotsOfLeader: readonly DecisionCase[] = [
+  {
+    name: 'the key is still there, and the primary told newer positions',
+    given: ownSlots().promised('b', 25, { b: lsn(980), c: lsn(970) }),
+    expect: { rules: ['follow/steady'], reason: FOLLOWS_B, actions: ['advance-slot b 980', 'advance-slot c 970'] },
+  },
+  {
+    name: 'the store has newer positions',
+    given: ownSlots().promised('b', 25, { c: lsn(950) }),
+    expect: { rules: ['follow/steady'], reason: FOLLOWS_B, actions: ['advance-slot c 960'] },
+  },
+  {
+    name: 'another one leads by the store',
+    given: ownSlots().promised('c', 25, { b: lsn(980) }),
+    expect: { rules: ['follow/steady'], reason: FOLLOWS_B, actions: ['advance-slot c 960'] },
+  },
+];
+
 const racing: readonly DecisionCase[] = [
   {
     name: 'T149: not in the map',
@@ -305,4 +331,4 @@ const racing: readonly DecisionCase[] = [
   },
 ];
 
-export const failsafeCases: readonly DecisionCase[] = [...asking, ...following, ...racing];
+export const failsafeCases: readonly DecisionCase[] = [...asking, ...following, ...slotsOfLeader, ...racing];
