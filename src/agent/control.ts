@@ -102,10 +102,17 @@ export class AgentController implements AgentControl {
         this.p.ports.log.info(`not proceeding with the restart: ${obstacle}`);
         return 'restart conditions are not satisfied';
       }
-      const running = this.p.jobs.current;
-      if (running !== undefined) return `${jobName(running.job)} already in progress`;
-      this.beginRestart(request.timeout);
-      return undefined;
+      const busyWith = (): string | undefined => {
+        const running = this.p.jobs.current;
+        return running === undefined ? undefined : `${jobName(running.job)} already in progress`;
+      };
+      const isBusy = busyWith();
+      if (isBusy !== undefined) return isBusy;
+      // A rewind that ended since the last look took the standby's signal file with it: started now, it would be a primary.
+      await this.p.observe();
+      const isBusyNow = busyWith();
+      if (isBusyNow === undefined) this.beginRestart(request.timeout);
+      return isBusyNow;
     });
     if (refusal !== undefined) return { isDone: false, message: refusal };
     await this.p.jobs.idle();

@@ -43,6 +43,8 @@ export function healAll(world: World): void {
   }
   world.store.put(`${CLUSTER}failover`, '{}', { writer: 'operator' });
   world.restoreInitialize();
-  world.configure({ pause: null, ttl: world.timings.ttlMs / 1000 });
+  // When the newest timeline is lost with its last copy, only the operator can say that an older one will do.
+  const isNewestLost = world.members.every(({ server }) => server.isEmpty || server.timeline < world.clusterTimeline);
+  world.configure({ pause: null, ttl: world.timings.ttlMs / 1000, ...(isNewestLost ? { check_timeline: null } : {}) });
   world.trace('all healed');
 }

@@ -22,7 +22,7 @@ import type {
 import type { Scheduler } from './scheduler.js';
 import type { SimServer } from './server.js';
 import { syncStatesOf } from './synchronous.js';
-import { lsnAt } from './wal.js';
+import { isSingleUserRecord, lsnAt } from './wal.js';
 
 /** What a start without a limit of its own waits for. */
 const PG_CTL_TIMEOUT_MS = 60_000;
@@ -369,7 +369,9 @@ export class SimPostgres implements Postgres {
   }
 
   async checkpointRecordEnd(_timeline: number, lsn: Lsn): Promise<Lsn | undefined> {
-    return this.o.server.wal.at(-1)?.kind === 'shutdown-checkpoint' && lsn === lsnAt(this.o.server.wal.length - 1)
+    const last = this.o.server.wal.at(-1);
+    // The end of single-user recovery is no position of another history but by chance, which records of one size would make likely.
+    return last?.kind === 'shutdown-checkpoint' && !isSingleUserRecord(last) && lsn === lsnAt(this.o.server.wal.length - 1)
       ? this.o.server.lsn
       : undefined;
   }

@@ -23,6 +23,7 @@ const FOUND: readonly (readonly [number, string])[] = [
   [1312, 'a restart that was under way when the lease ended was not fenced: the server became writable afterwards'],
   [71, 'in failsafe mode a member waited for ever for one that was ahead and not in the map, which may not lead'],
   [560, 'as 71, for one of equal position and higher priority'],
+  [4161, 'a restart that waited for a rewind to end started the server without its signal file, writable beside the leader'],
 ];
 
 for (const [seed, what] of FOUND) {

@@ -4,7 +4,7 @@ import { type Acknowledged, Commits } from './commits.js';
 import type { SeededRandom } from './prng.js';
 import type { Scheduler } from './scheduler.js';
 import { Trouble } from './trouble.js';
-import { forkOf, lsnAt, type WalRecord } from './wal.js';
+import { forkOf, lsnAt, SINGLE_USER_ID, type WalRecord } from './wal.js';
 
 export type ControlState =
   | 'in production'
@@ -238,7 +238,7 @@ export class SimServer {
   singleUserRecovery(): boolean {
     if (this.isEmpty || this.isRunning) return false;
     this.hasStandbySignal = false;
-    this.wal.push({ id: -2_000_000 - this.run++, timeline: this.timeline, kind: 'shutdown-checkpoint' });
+    this.wal.push({ id: SINGLE_USER_ID - this.run++, timeline: this.timeline, kind: 'shutdown-checkpoint' });
     this.control = 'shut down';
     this.checkpointTimeline = this.timeline;
     return true;

@@ -17,6 +17,13 @@ export function lsnAt(records: number): Lsn {
   return (FIRST_BYTE + BigInt(records) * RECORD_BYTES) as Lsn;
 }
 
+/** Ids of the records that single-user recovery writes begin here and go down. */
+export const SINGLE_USER_ID = -2_000_000;
+
+export function isSingleUserRecord({ id }: WalRecord): boolean {
+  return id <= SINGLE_USER_ID;
+}
+
 interface History {
   readonly timeline: number;
   readonly history: readonly HistoryLine[];

@@ -1,5 +1,6 @@
 import { parseJsonObject, stringifyJson } from '../base/json.js';
 import type { Timings } from '../cluster/dynamic-config.js';
+import { clusterTimeline, parseHistory } from '../cluster/history.js';
 import { MemoryNetwork } from '../dcs/memory/network.js';
 import { MemoryStore } from '../dcs/memory/store.js';
 import type { Acknowledged } from './commits.js';
@@ -174,6 +175,12 @@ export class World implements SimEnvironment {
     if (member.name !== holder && !member.server.isWritable) return true;
     const isAsynchronous = this.store.get(`${CLUSTER}sync`) === undefined && !member.server.commits.isSynchronous;
     return isAsynchronous && this.members.some((other) => other !== member && other.mayLead && other.server.isStreaming);
+  }
+
+  /** By `/history`. */
+  get clusterTimeline(): number {
+    const entry = this.store.get(`${CLUSTER}history`);
+    return clusterTimeline(entry && parseHistory(entry.value, ''));
   }
 
   get isInitialised(): boolean {

@@ -21,7 +21,7 @@ export function checkOwnLease(world: World): void {
     if (ledger.endsAt + TOLERANCE_MS > life.clock.monotonic() || !isAttended(world, member)) continue;
     // A member that initialises the cluster is primary before it has the lock; nobody else can be.
     if (server.timeline === 1 && world.members.every((other) => other === member || other.server.isEmpty)) continue;
-    if (isAloneInFailsafe(world, member)) continue;
+    if (isAloneInFailsafe(world, member) || hasReleasedInPause(world, member)) continue;
     world.fail(`${member.name} accepts writes though its lease ended at ${(ledger.endsAt / 1000).toFixed(3)} of its clock`);
   }
 }
@@ -31,4 +31,9 @@ function isAloneInFailsafe(world: World, member: SimMember): boolean {
   if (member.agent?.control.snapshot().config.failsafeMode !== true) return false;
   const map = parseJsonObject(world.store.get(`${CLUSTER}failsafe`)?.value ?? '') ?? {};
   return Object.keys(map).every((name) => name === member.name);
+}
+
+/** In maintenance mode a leader that finds itself in a foreign cluster gives the key away and goes on. */
+function hasReleasedInPause(world: World, { name, ledger }: SimMember): boolean {
+  return world.isPaused && world.holder !== name && ledger?.endsAt === 0;
 }
