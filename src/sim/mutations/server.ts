@@ -30,16 +30,16 @@ export const SERVER_MUTATIONS: readonly Mutation[] = [
     }),
   },
   {
-    name: 'restart-ignores-the-lock',
-    what: 'A server that is started as a primary is not stopped in it when the lock is lost.',
+    name: 'consent-is-invented',
+    what: 'In failsafe mode a member that does not answer counts as one that consents.',
     ports: (ports) => ({
       ...ports,
-      postgres: override(ports.postgres, {
-        start: ({ interlock: _, ...options }) => ports.postgres.start(options),
-        restart: ({ interlock: _, ...options }) => ports.postgres.restart(options),
+      peers: override(ports.peers, {
+        failsafe: async (...question) => ({ ...(await ports.peers.failsafe(...question)), accepted: true }),
       }),
     }),
-    favoured: ['restart', 'partition', 'store outage', 'slow disk', 'server killed'],
+    plan: { config: { failsafe_mode: true } },
+    favoured: ['store outage', 'partition', 'member lost'],
   },
   {
     name: 'stopped-primary-comes-back-writable',
