@@ -3,7 +3,6 @@ import type { AgentConfiguration, AgentPorts } from './agent/environment.js';
 import { observeTimeout } from './agent/executor.js';
 import { RestApi } from './api/server.js';
 import { seconds } from './base/duration.js';
-import { pythonText } from './base/python-values.js';
 import { clampTimings, parseGlobalConfig, type Timings } from './cluster/dynamic-config.js';
 import { parseStandbyCluster } from './cluster/standby-cluster.js';
 import { tagConflicts, traitsOf } from './cluster/tags.js';
@@ -173,10 +172,8 @@ export class MemberDaemon implements AgentConfiguration {
 
   policy(): ReturnType<AgentConfiguration['policy']> {
     const { postgresql, tags, bootstrap } = this.settings;
-    // Replication is asynchronous in this version: a member that can't keep what was promised must not lead.
-    const traits = traitsOf(tags);
     return {
-      traits: synchronousMode(this.dynamic) === 'off' ? traits : { ...traits, nofailover: true },
+      traits: traitsOf(tags),
       usePgRewind: postgresql.usePgRewind,
       removeOnRewindFailure: postgresql.removeDataDirectoryOnRewindFailure,
       removeOnDivergedTimelines: postgresql.removeDataDirectoryOnDivergedTimelines,
@@ -245,7 +242,7 @@ export class MemberDaemon implements AgentConfiguration {
       if (!(error instanceof ConfigError)) throw error;
       return error.message;
     }
-    for (const warning of [...merged.warnings, ...tagConflicts(merged.settings.tags), ...unsupported(dynamic)]) log.warning(warning);
+    for (const warning of [...merged.warnings, ...tagConflicts(merged.settings.tags)]) log.warning(warning);
     this.settings = merged.settings;
     if (force) {
       log.reconfigure(merged.settings.log);
@@ -298,24 +295,9 @@ function initialDynamic({ cached, local, log }: MemberDaemonParts): RawConfig {
 }
 
 /** @throws ConfigError for promises that this version can't keep. */
-function refuseWhatIsNotBuilt({ watchdog, bootstrap }: MemberSettings): void {
+function refuseWhatIsNotBuilt({ watchdog }: MemberSettings): void {
   const obstacle = watchdogObstacle(watchdog);
   if (obstacle !== undefined) throw new ConfigError(obstacle);
-  if (bootstrap !== undefined && synchronousMode(bootstrap.dcs) !== 'off') {
-    const value = pythonText(bootstrap.dcs['synchronous_mode']);
-    throw new ConfigError([
-      { path: 'bootstrap.dcs.synchronous_mode', message: 'synchronous replication is not supported yet; allowed: off', value },
-    ]);
-  }
-}
-
-/** Dynamic settings of a running cluster that this version does not carry out. */
-function unsupported(dynamic: RawConfig): readonly string[] {
-  const warnings: string[] = [];
-  if (synchronousMode(dynamic) !== 'off') {
-    warnings.push('synchronous_mode is not supported yet: this member follows, and never takes the lead while it is set');
-  }
-  return warnings;
 }
 
 function timingsOf(dynamic: RawConfig): Timings {

@@ -30,6 +30,7 @@ import { Publisher } from './publisher.js';
 import { applyScheduledRestart } from './scheduled-restart.js';
 import { shutdown } from './shutdown.js';
 import { type AgentState, initialState } from './state.js';
+import { SyncKeeper } from './sync-keeper.js';
 
 /** A decision needs a handful of rounds; more means that two rules hand the cycle to each other. */
 const MAX_ROUNDS = 50;
@@ -60,6 +61,7 @@ export class Agent {
   private readonly state: AgentState;
   private readonly lock: LockKeeper;
   private readonly failsafe: Failsafe;
+  private readonly sync: SyncKeeper;
   private readonly logicalSlots: LogicalSlotKeeper;
   private readonly jobs: JobRunner;
   private readonly publisher: Publisher;
@@ -111,6 +113,7 @@ export class Agent {
       },
     });
     this.failsafe = new Failsafe({ ports, state: this.state, lock: this.lock, jobs: this.jobs });
+    this.sync = new SyncKeeper({ ports, state: this.state, lock: this.lock, wake: () => this.wake() });
     this.services = this.jobServices();
     this.parts = {
       ports,
@@ -119,6 +122,7 @@ export class Agent {
       jobs: this.jobs,
       publisher: this.publisher,
       failsafe: this.failsafe,
+      sync: this.sync,
       logicalSlots: this.logicalSlots,
       reload: () => this.load(),
       applyScheduledRestart: (o) =>
@@ -551,6 +555,10 @@ export class Agent {
       dropLease: () => this.lock.drop(),
       holdsLock: () => this.lock.isHeld,
       reserveTimeline: () => this.reserveTimeline(),
+      beforeStartAsPrimary: async () => {
+        const o = this.knownObservation();
+        if (o !== undefined) await this.sync.beforeStart(o);
+      },
       releaseLock: (lastLsn) => this.releaseLock(lastLsn),
       successorWith: (target) => this.successorWith(target),
       freshUpstream: async () => {

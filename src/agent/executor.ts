@@ -16,6 +16,7 @@ import type { LogicalSlotKeeper } from './logical-slots.js';
 import type { Publisher } from './publisher.js';
 import { executeSlotAction, isSlotAction } from './slot-actions.js';
 import type { AgentState } from './state.js';
+import type { SyncKeeper } from './sync-keeper.js';
 
 /** A peer that does not answer within this time counts as unreachable (ha.md §3.3). */
 export const PEER_TIMEOUT_MS = 2000;
@@ -36,6 +37,7 @@ export interface ExecutorParts {
   readonly publisher: Publisher;
   readonly failsafe: Failsafe;
   readonly logicalSlots: LogicalSlotKeeper;
+  readonly sync: SyncKeeper;
   /** Reads the view again into the state. @throws DcsUnavailable */
   readonly reload: () => Promise<void>;
   readonly applyScheduledRestart: (o: KnownObservation) => void;
@@ -86,6 +88,11 @@ export async function execute(action: Action, o: Observation, parts: ExecutorPar
       return { facts: { failsafe: await failsafe.round(o) } };
     case 'activate-watchdog':
       return { facts: { isWatchdogActive: await watchdog.activate() } };
+    case 'prepare-sync':
+      return o.cluster.kind === 'known' ? { facts: { isSyncPrepared: await parts.sync.prepare({ ...o, cluster: o.cluster }) } } : NOTHING;
+    case 'maintain-sync':
+      if (o.cluster.kind === 'known') await parts.sync.maintain({ ...o, cluster: o.cluster });
+      return NOTHING;
     case 'read-control-data':
       return { facts: { controlData: (await postgres.controlData()) ?? 'unreadable' } };
     case 'read-can-rewind':

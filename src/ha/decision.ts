@@ -15,6 +15,8 @@ export type Question =
   | { readonly kind: 'reload-view' }
   | { readonly kind: 'ask-peers'; readonly peers: readonly { readonly name: string; readonly apiUrl: string }[] }
   | { readonly kind: 'activate-watchdog' }
+  /** Sets `/sync` and `synchronous_standby_names` up for a promotion. */
+  | { readonly kind: 'prepare-sync' }
   /** Asks every member whether this primary may go on without store; consent of all prolongs the lease. */
   | { readonly kind: 'ask-failsafe' }
   | { readonly kind: 'read-control-data' }
@@ -69,6 +71,8 @@ export type Action =
   /** What was ordered for a standby is void: it is being promoted. */
   | { readonly kind: 'forget-logical-slots' }
   | { readonly kind: 'enforce-feedback'; readonly isOn: boolean }
+  /** Keeps `/sync` and `synchronous_standby_names` in step, as leader. */
+  | { readonly kind: 'maintain-sync' }
   | { readonly kind: 'apply-scheduled-restart' }
   | { readonly kind: 'publish-member' }
   | { readonly kind: 'log'; readonly level: LogLevel; readonly message: string }

@@ -287,7 +287,8 @@ export class LocalConfiguration implements ServerConfiguration {
       scope: this.options.scope,
       majorVersion: this.version,
       role: this.role,
-      synchronousMode: mode === 'off' ? 'off' : 'on',
+      // What was set is in force until it is taken back: first the leader has to withdraw the promise in the store.
+      synchronousMode: mode === 'off' && this.synchronousStandbyNames === undefined ? 'off' : 'on',
       strict: mode === 'strict',
       synchronousStandbyNames: this.synchronousStandbyNames,
       enforceFeedback: this.isFeedbackEnforced,

@@ -90,6 +90,47 @@ const lock: readonly DecisionCase[] = [
   },
 ];
 
+const synchronous: readonly DecisionCase[] = [
+  {
+    name: 'T111: a leader in synchronous mode keeps the key and the names in step',
+    given: leader().config({ synchronous_mode: true }),
+    expect: { ...steady, actions: ['maintain-sync'] },
+  },
+  {
+    name: 'T119: the mode was switched off, the key is left',
+    given: leader().sync('a:b'),
+    expect: { ...steady, actions: ['maintain-sync'] },
+  },
+  {
+    name: 'before a promotion the key is written',
+    given: winner().config({ synchronous_mode: true }).sync('c:a'),
+    expect: {
+      rules: ['holder/renew-lock', 'holder/prepare-sync', 'holder/promote'],
+      reason: 'promoted self to leader because I had the session lock',
+      actions: ['start-job promote'],
+      beside: ['holder/sync-changed-by-others'],
+    },
+  },
+  {
+    name: 'a key that is left from before is removed before a promotion',
+    given: winner().sync('c:a'),
+    expect: {
+      rules: ['holder/renew-lock', 'holder/prepare-sync', 'holder/promote'],
+      reason: 'promoted self to leader because I had the session lock',
+      actions: ['start-job promote'],
+    },
+  },
+  {
+    name: 'the key was changed by somebody else',
+    given: winner().config({ synchronous_mode: true }).sync('c:a').answering({ isSyncPrepared: false }),
+    expect: {
+      rules: ['holder/renew-lock', 'holder/prepare-sync', 'holder/sync-changed-by-others'],
+      reason: 'Postponing promotion because synchronous replication state was updated by somebody else',
+      beside: ['holder/promote'],
+    },
+  },
+];
+
 const becoming: readonly DecisionCase[] = [
   {
     name: 'the lock is ours and the server a standby',
@@ -100,6 +141,7 @@ const becoming: readonly DecisionCase[] = [
       actions: ['start-job promote'],
       memory: { rewind: 'initial', lastTimeline: undefined },
       beside: [
+        'holder/prepare-sync',
         'holder/promotion-in-flight',
         'holder/primary',
         'holder/watchdog-failed-standby',
@@ -421,6 +463,7 @@ export const requestCases: readonly DecisionCase[] = [
       .peers({ c: at(1000) }),
     expect: {
       ...removes('switchover/hand-over', 'switchover: no healthy members found, switchover is not possible'),
+      actions: ['write-failover {} f-1', 'maintain-sync'],
       log: ['warning: Switchover candidate=c does not match with sync_standbys=b'],
     },
   },
@@ -444,6 +487,7 @@ export const requestCases: readonly DecisionCase[] = [
       .peers({ b: at(1000) }),
     expect: {
       ...removes('switchover/hand-over', 'switchover: no healthy members found, switchover is not possible'),
+      actions: ['write-failover {} f-1', 'maintain-sync'],
       log: ['info: Quorum requirement 1 can not be reached'],
     },
   },
@@ -481,4 +525,11 @@ const nearHolder: readonly DecisionCase[] = [
   },
 ];
 
-export const holderCases: readonly DecisionCase[] = [...lock, ...becoming, ...inMaintenance, ...standbyCluster, ...nearHolder];
+export const holderCases: readonly DecisionCase[] = [
+  ...lock,
+  ...synchronous,
+  ...becoming,
+  ...inMaintenance,
+  ...standbyCluster,
+  ...nearHolder,
+];

@@ -104,6 +104,7 @@ const OBLIGING: World = {
     localHistory: [],
     replicaTimeline: 1,
     isInitializeWritten: true,
+    isSyncPrepared: true,
   },
 };
 

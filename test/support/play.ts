@@ -55,7 +55,7 @@ function summary(rounds: readonly Round[], last: Decision, lastObservation: Obse
   };
 }
 
-const QUESTIONS = ['ask-failsafe', 'renew-lock', 'reload-view', 'ask-peers', 'activate-watchdog', 'compare-recovery'];
+const QUESTIONS = ['ask-failsafe', 'renew-lock', 'reload-view', 'ask-peers', 'activate-watchdog', 'prepare-sync', 'compare-recovery'];
 
 function isQuestion(action: Action): boolean {
   return QUESTIONS.includes(action.kind) || action.kind.startsWith('read-');
@@ -151,6 +151,8 @@ function carriedOut(o: Observation, action: Action, world: World): Observation {
       return fact(o, pick(world, 'failsafe'));
     case 'activate-watchdog':
       return fact(o, pick(world, 'isWatchdogActive'));
+    case 'prepare-sync':
+      return fact(o, pick(world, 'isSyncPrepared'));
     case 'read-control-data':
       return fact(o, pick(world, 'controlData'));
     case 'read-can-rewind':

@@ -45,6 +45,8 @@ export async function demote(mode: DemoteMode, s: JobServices, control: JobContr
   }
   if (control.isCancelled) return { kind: 'demote' };
   s.postgres.setRole('demoted');
+  // A later promotion begins with names of its own, not with stale ones.
+  await s.postgres.setSynchronousStandbyNames(undefined);
   if (mode === 'graceful' || mode === 'immediate') {
     const positions = isGraceful && !isReleased ? await s.postgres.shutdownPositions() : undefined;
     if (!isReleased) await s.releaseLock(positions?.previous);

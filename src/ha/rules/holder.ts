@@ -1,4 +1,5 @@
-import { log } from '../decision.js';
+import { isSyncEmpty } from '../../cluster/sync-state.js';
+import { type Action, log } from '../decision.js';
 import { promisedTo } from '../failsafe.js';
 import { hasLock, isPrimary, type KnownObservation } from '../observation.js';
 import { ask, conclude, type Rule, rule } from '../rule.js';
@@ -11,6 +12,11 @@ const isStandbyCluster = (o: KnownObservation): boolean => o.config.standbyClust
 /** What a new leader says instead of its everyday sentence. */
 function sentence(o: KnownObservation, everyday: string, acquired: string): string {
   return o.facts.acquire === 'acquired' ? acquired : everyday;
+}
+
+/** Last in its cycle: it may have to wait for the store, and a step that fails leaves the rest for the next cycle. */
+function syncUpkeep(o: KnownObservation): readonly Action[] {
+  return o.config.synchronousMode !== 'off' || !isSyncEmpty(o.cluster.view.sync) ? [{ kind: 'maintain-sync' }] : [];
 }
 
 /** This member holds the lock (ha.md §8 rows 1–3, §8.1, §9). */
@@ -135,16 +141,30 @@ export const holder: readonly Rule<KnownObservation>[] = [
     why: 'The everyday state of a leader.',
     match: (o) => hasLock(o) && isPrimary(o),
     decide: (_, o) =>
-      conclude(
-        sentence(o, `no action. I am (${o.me}), the leader with the lock`, 'acquired session lock as a leader'),
-        o.postgres.role === 'primary' ? [] : [{ kind: 'set-role', role: 'primary' }],
-      ),
+      conclude(sentence(o, `no action. I am (${o.me}), the leader with the lock`, 'acquired session lock as a leader'), [
+        ...(o.postgres.role === 'primary' ? [] : [{ kind: 'set-role', role: 'primary' } as const]),
+        ...syncUpkeep(o),
+      ]),
   }),
   rule({
     id: 'holder/promotion-in-flight',
     why: 'pg_ctl was told; the server has not switched yet.',
     match: (o) => hasLock(o) && (o.postgres.role === 'primary' || o.postgres.role === 'promoted') && o.postgres.isProcessRunning,
-    decide: (_, o) => conclude(sentence(o, `no action. I am (${o.me}), the leader with the lock`, 'acquired session lock as a leader')),
+    decide: (_, o) =>
+      conclude(sentence(o, `no action. I am (${o.me}), the leader with the lock`, 'acquired session lock as a leader'), syncUpkeep(o)),
+  }),
+  rule({
+    id: 'holder/prepare-sync',
+    why: 'The first commit of a new primary must already wait for whom the next race counts on.',
+    match: (o) =>
+      hasLock(o) && (o.config.synchronousMode !== 'off' || !isSyncEmpty(o.cluster.view.sync)) && o.facts.isSyncPrepared === undefined,
+    decide: () => ask({ kind: 'prepare-sync' }),
+  }),
+  rule({
+    id: 'holder/sync-changed-by-others',
+    why: 'Who changed the key may have been promoted on its word.',
+    match: (o) => hasLock(o) && o.facts.isSyncPrepared === false,
+    decide: () => conclude('Postponing promotion because synchronous replication state was updated by somebody else'),
   }),
   rule({
     id: 'holder/promote',

@@ -1,0 +1,195 @@
+import { milliseconds } from '../base/duration.js';
+import { stringifyJson } from '../base/json.js';
+import { isSyncEmpty, type SyncState } from '../cluster/sync-state.js';
+import type { KnownObservation } from '../ha/observation.js';
+import { names } from '../ha/sync/names.js';
+import { nextSyncStep, preparation } from '../ha/sync/plan.js';
+import { formatStandbyNames, type StandbyNames } from '../ha/sync/standby-names.js';
+import { lookAtStandbys, NOT_READY, type Readiness } from '../ha/sync/standbys.js';
+import type { SyncStep } from '../ha/sync/step.js';
+import type { ServerStatus } from '../ports/postgres.js';
+import type { AgentPorts } from './environment.js';
+import { observeTimeout } from './executor.js';
+import type { LockKeeper } from './lock-keeper.js';
+import type { AgentState } from './state.js';
+
+/** A sequence is short; more steps mean that two of them undo each other. */
+const MOST_STEPS = 20;
+/** What is left after so long is done in the next cycle. */
+const MOST_MS = 3000;
+/** Until a standby that has to catch up is looked at again. */
+const CATCH_UP_MS = 200;
+/** The server's processes need a moment to read a changed setting. */
+const RELOAD_MS = 30;
+/** While a standby that went away is still named, every commit waits for it: the leader looks this often. */
+const WATCH_MS = 1000;
+
+export interface SyncKeeperParts {
+  readonly ports: AgentPorts;
+  readonly state: AgentState;
+  readonly lock: LockKeeper;
+  readonly wake: () => void;
+}
+
+/**
+ * Keeps `/sync` (who may be promoted) and `synchronous_standby_names` (whom commits wait for) in step, as leader. What to
+ * do next is decided by pure functions (src/ha/sync); this class looks, does one step, and looks again. Every write of
+ * the key is a compare-and-set on what was seen; one that lost, or no answer, ends the work of the cycle.
+ */
+export class SyncKeeper {
+  private readonly p: SyncKeeperParts;
+  private readiness: Readiness = NOT_READY;
+  private isHoldAnnounced = false;
+  private isWatching = false;
+  /** The streaming standbys at the last look, as text. */
+  private seen = '';
+
+  constructor(parts: SyncKeeperParts) {
+    this.p = parts;
+  }
+
+  /** One cycle's work on a primary that holds the lock. @throws DcsUnavailable */
+  async maintain(o: KnownObservation): Promise<void> {
+    if (o.config.synchronousMode === 'off') return this.disable(o);
+    const { clock, log } = this.p.ports;
+    const until = clock.monotonic() + MOST_MS;
+    let key = o.cluster.view.sync;
+    for (let done = 0; done < MOST_STEPS && clock.monotonic() < until && this.p.lock.isHeld; done++) {
+      const status = await this.status(o);
+      if (status === undefined || status.isInRecovery) return;
+      const proven = key.leader === o.me && key.quorum === 0 ? key.voters : [];
+      const now = milliseconds(clock.monotonic());
+      const look = lookAtStandbys({ ...o, now }, status, this.readiness, proven);
+      if (look.isUnparsable) log.warning(`Unparsable synchronous_standby_names value '${status.synchronousStandbyNames}'`);
+      this.readiness = look.readiness;
+      this.watch();
+      const step = nextSyncStep(o, key, look);
+      if (step.kind === 'wait') {
+        clock.after(CATCH_UP_MS, this.p.wake);
+        return;
+      }
+      if (step.kind === 'hold') return this.announce(step.warning);
+      this.isHoldAnnounced = false;
+      if (step.kind === 'done') return;
+      if (step.kind === 'set-names') await this.setNames(step.value, o);
+      else {
+        const written = await this.writeKey(step, key, o);
+        if (written === undefined) return;
+        key = written;
+      }
+    }
+    this.p.wake();
+  }
+
+  /**
+   * Before a promotion: the key must not name anybody who may lack what this member is about to acknowledge, and commits
+   * must wait from the first one on (ha.md §9.1 «RISK»). False: somebody else changed the key, nothing may be promoted.
+   * @throws DcsUnavailable
+   */
+  async prepare(o: KnownObservation): Promise<boolean> {
+    const key = o.cluster.view.sync;
+    if (o.config.synchronousMode === 'off') return isSyncEmpty(key) || (await this.deleteKey(key, o));
+    const plan = preparation(o, key);
+    if (plan.key !== undefined && (await this.writeKey(plan.key, key, o)) === undefined) return false;
+    await this.setNames(plan.value, o);
+    return true;
+  }
+
+  /** Before this member's server is started as primary again: whom the key counts on must be waited for from the first commit on. */
+  async beforeStart(o: KnownObservation): Promise<void> {
+    const { leader, voters, quorum } = o.cluster.view.sync;
+    if (o.config.synchronousMode === 'off' || leader !== o.me || voters.length === 0) return;
+    await this.setNames({ type: quorum > 0 ? 'quorum' : 'priority', number: voters.length - quorum, members: names(voters) }, o);
+  }
+
+  private async disable(o: KnownObservation): Promise<void> {
+    const key = o.cluster.view.sync;
+    // First nobody may be promoted on the word of the key, then commits need not wait.
+    if (!isSyncEmpty(key) && !(await this.deleteKey(key, o))) return;
+    await this.p.ports.postgres.setSynchronousStandbyNames(undefined);
+    this.readiness = NOT_READY;
+    if (!isSyncEmpty(key)) this.p.ports.log.info('Disabled synchronous replication');
+  }
+
+  private async deleteKey(key: SyncState, o: KnownObservation): Promise<boolean> {
+    const isDeleted = await this.p.ports.dcs.deleteSync(key.version, { timeoutMs: o.config.retryTimeoutMs });
+    if (isDeleted) this.adopt({ version: undefined, leader: undefined, voters: [], quorum: 0 });
+    else this.p.ports.log.warning('Synchronous replication key updated by someone else.');
+    return isDeleted;
+  }
+
+  private async writeKey(
+    step: Extract<SyncStep, { kind: 'write-key' }>,
+    key: SyncState,
+    o: KnownObservation,
+  ): Promise<SyncState | undefined> {
+    const { dcs, log } = this.p.ports;
+    const { leader, voters, quorum, before, after } = step;
+    if (before !== undefined) log[before.level](before.message);
+    const text = stringifyJson({ leader, quorum, sync_standby: voters.length > 0 ? names(voters).join(',') : null });
+    const version = await dcs.writeSync(text, key.version, { timeoutMs: o.config.retryTimeoutMs });
+    if (version === undefined) {
+      log.info('Synchronous replication key updated by someone else.');
+      return undefined;
+    }
+    if (after !== undefined) log.info(after);
+    const written = { version, leader, voters, quorum };
+    this.adopt(written);
+    return written;
+  }
+
+  /** The rest of the agent sees the key as it is now. */
+  private adopt(sync: SyncState): void {
+    const { state } = this.p;
+    if (state.view !== undefined) state.view = { ...state.view, sync };
+  }
+
+  private async setNames(value: StandbyNames, o: KnownObservation): Promise<void> {
+    const { postgres, log, clock } = this.p.ports;
+    const text = formatStandbyNames(value, o.postgres.majorVersion);
+    if (text !== undefined) log.info(`Assigning synchronous_standby_names to ${text}`);
+    await postgres.setSynchronousStandbyNames(text);
+    await clock.sleep(RELOAD_MS);
+  }
+
+  private async status(o: KnownObservation): Promise<ServerStatus | undefined> {
+    const timeoutMs = observeTimeout(o.config.retryTimeoutMs);
+    const { status } = await this.p.ports.postgres.observe({ timeoutMs, withSynchronousState: true });
+    if (status.kind !== 'known') return undefined;
+    this.seen = streaming(status.value);
+    return status.value;
+  }
+
+  private announce(warning: string): void {
+    if (!this.isHoldAnnounced) this.p.ports.log.warning(warning);
+    this.isHoldAnnounced = true;
+  }
+
+  /** Looks at the standbys between the cycles, for as long as this member leads. */
+  private watch(): void {
+    if (this.isWatching) return;
+    this.isWatching = true;
+    this.p.ports.clock.after(WATCH_MS, () => {
+      this.isWatching = false;
+      this.glance().catch((error: unknown) => this.p.ports.log.error('the standbys could not be looked at', error));
+    });
+  }
+
+  private async glance(): Promise<void> {
+    const { lock, state, ports, wake } = this.p;
+    if (!lock.isHeld || state.config.synchronousMode === 'off') return;
+    const before = this.seen;
+    const { status } = await ports.postgres.observe({
+      timeoutMs: observeTimeout(state.config.retryTimeoutMs),
+      withSynchronousState: true,
+    });
+    if (status.kind === 'known' && streaming(status.value) !== before) wake();
+    this.watch();
+  }
+}
+
+/** Who streams, and how the server counts them. */
+function streaming({ standbys, synchronousStandbyNames }: ServerStatus): string {
+  const rows = standbys.map(({ applicationName, syncState }) => `${applicationName} ${syncState}`).sort();
+  return [synchronousStandbyNames, ...rows].join('\n');
+}

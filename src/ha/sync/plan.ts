@@ -1,0 +1,79 @@
+import type { SyncState } from '../../cluster/sync-state.js';
+import type { KnownObservation } from '../observation.js';
+import { has, isSame, minus, type Names, NOBODY, names } from './names.js';
+import { claimKey, priorityStep, type SyncKey } from './priority.js';
+import { QuorumBroken, type QuorumTransition, quorumTransitions } from './quorum.js';
+import { NO_STANDBY_NAMES, type StandbyNames } from './standby-names.js';
+import type { SyncLook } from './standbys.js';
+import { DONE, type SyncStep, WAIT } from './step.js';
+import { holdStrictly } from './strict.js';
+
+/** The next step of the leader's work on `/sync` and `synchronous_standby_names` (ha.md §17.3, §18.2). Pure. */
+export function nextSyncStep(o: KnownObservation, state: SyncState, look: SyncLook): SyncStep {
+  const key: SyncKey = { leader: state.leader, voters: names(state.voters), quorum: state.quorum };
+  const isQuorum = o.config.synchronousMode === 'quorum';
+  // In quorum mode the key of a former leader is not void: it says who has what was acknowledged.
+  const claim = isQuorum && key.leader !== undefined ? undefined : claimKey(key, o.me);
+  if (claim !== undefined) return claim;
+  if (key.leader === o.me) {
+    const parts = { isStrict: o.config.synchronousModeStrict, isQuorumKey: isQuorum, majorVersion: o.postgres.majorVersion };
+    const held = holdStrictly(key, look, parts);
+    if (held !== undefined) return held;
+  }
+  const isNobodyThere = look.active.length === 0 && key.voters.length === 0;
+  if (isNobodyThere && look.inForce.type !== 'off') return { kind: 'set-names', value: NO_STANDBY_NAMES };
+  return isQuorum ? quorumStep(o, key, look) : priorityStep(key, look, o.me);
+}
+
+function quorumStep(o: KnownObservation, key: SyncKey, look: SyncLook): SyncStep {
+  const { inForce, active, confirmed } = look;
+  const state = {
+    leader: key.leader ?? o.me,
+    quorum: key.quorum,
+    voters: key.voters,
+    number: inForce.number,
+    standbys: inForce.members,
+  };
+  const wish = { me: o.me, confirmed: confirmed.length, active, wanted: o.config.synchronousNodeCount };
+  let transitions: readonly QuorumTransition[];
+  try {
+    transitions = quorumTransitions(state, wish);
+  } catch (error) {
+    if (!(error instanceof QuorumBroken)) throw error;
+    return { kind: 'hold', warning: `synchronous replication is left as it is: ${error.message}` };
+  }
+  const [first] = transitions;
+  if (first === undefined) {
+    const isPlain = inForce.type !== 'quorum' && inForce.members.length > 0;
+    return isPlain ? { kind: 'set-names', value: { ...inForce, type: 'quorum' } } : DONE;
+  }
+  if (first.kind === 'restart') return WAIT;
+  if (first.kind === 'sync') return { kind: 'set-names', value: standbyNames(first.number, first.standbys) };
+  const message = `Setting leader to ${first.leader}, quorum to ${first.quorum} of (${first.voters.join(', ')})`;
+  const { leader, quorum, voters } = first;
+  return { kind: 'write-key', leader, quorum, voters, before: { level: 'info', message } };
+}
+
+const standbyNames = (number: number, members: Names): StandbyNames => ({
+  type: members.length > 0 ? 'quorum' : 'off',
+  number,
+  members,
+});
+
+/** What a member must write before it is promoted (ha.md §9.1). */
+export function preparation(
+  o: KnownObservation,
+  state: SyncState,
+): { readonly key: Extract<SyncStep, { kind: 'write-key' }> | undefined; readonly value: StandbyNames } {
+  const least = o.config.synchronousModeStrict ? 1 : 0;
+  const members = state.leader === undefined ? NOBODY : names(state.voters, [state.leader]);
+  if (o.config.synchronousMode === 'quorum') {
+    const others = minus(members, [o.me]);
+    const missing = members.length - state.quorum - 1 + (isSame(others, members) ? 1 : 0);
+    return { key: undefined, value: { type: 'quorum', number: Math.max(missing, least), members: others } };
+  }
+  const others = o.config.synchronousModeStrict ? minus(members, [o.me]) : NOBODY;
+  const kept = state.leader !== undefined && has(others, state.leader) ? [state.leader] : others.slice(0, 1);
+  const key = { kind: 'write-key', leader: o.me, voters: kept, quorum: 0 } as const;
+  return { key, value: { type: 'priority', number: Math.max(kept.length, least), members: kept } };
+}
