@@ -1,6 +1,6 @@
 import { Agent } from './agent/agent.js';
 import type { AgentConfiguration, AgentPorts } from './agent/environment.js';
-import { observeTimeout } from './agent/executor.js';
+import { observeTimeout } from './agent/observe-timeout.js';
 import { RestApi } from './api/server.js';
 import { seconds } from './base/duration.js';
 import { clampTimings, parseGlobalConfig, type Timings } from './cluster/dynamic-config.js';

@@ -1,5 +1,4 @@
 import { assertNever } from '../base/assert.js';
-import { seconds } from '../base/duration.js';
 import { formatIsoTime } from '../base/iso-time.js';
 import { stringifyJson } from '../base/json.js';
 import { type HistoryLine, historyDocument } from '../cluster/history.js';
@@ -241,9 +240,4 @@ async function updateHistory(timeline: number, o: Observation, ports: AgentPorts
   const known = o.cluster.kind === 'known' ? (o.cluster.view.history?.lines ?? []) : [];
   const lines = historyLines({ local, known, timeline, limit: o.config.maxTimelinesHistory, me: o.me, now: formatIsoTime(o.wallNow) });
   if (lines.length > 0) await writeHistory(lines, o, ports);
-}
-
-/** Time-out of looking at the server in a cycle: a slow server must not cost the lease. */
-export function observeTimeout(retryTimeoutMs: number): ReturnType<typeof seconds> {
-  return seconds(Math.max(1, Math.min(retryTimeoutMs / 2000, 5)));
 }

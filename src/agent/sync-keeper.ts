@@ -9,8 +9,8 @@ import { lookAtStandbys, NOT_READY, type Readiness } from '../ha/sync/standbys.j
 import type { SyncStep } from '../ha/sync/step.js';
 import type { ServerStatus } from '../ports/postgres.js';
 import type { AgentPorts } from './environment.js';
-import { observeTimeout } from './executor.js';
 import type { LockKeeper } from './lock-keeper.js';
+import { observeTimeout } from './observe-timeout.js';
 import type { AgentState } from './state.js';
 
 /** A sequence is short; more steps mean that two of them undo each other. */
