@@ -41,6 +41,8 @@ export class SyncKeeper {
   private readiness: Readiness = NOT_READY;
   private isHoldAnnounced = false;
   private isWatching = false;
+  /** The version of the key by which the race was won; undefined: no race was won since. */
+  private electedBy: { readonly version: string | undefined } | undefined;
   /** The streaming standbys at the last look, as text. */
   private seen = '';
 
@@ -48,8 +50,14 @@ export class SyncKeeper {
     this.p = parts;
   }
 
+  /** The lock was acquired by a decision that rests on this version of the key. */
+  won(version: string | undefined): void {
+    this.electedBy = { version };
+  }
+
   /** One cycle's work on a primary that holds the lock. @throws DcsUnavailable */
   async maintain(o: KnownObservation): Promise<void> {
+    this.electedBy = undefined;
     if (o.config.synchronousMode === 'off') return this.disable(o);
     const { clock, log } = this.p.ports;
     const until = clock.monotonic() + MOST_MS;
@@ -89,9 +97,17 @@ export class SyncKeeper {
   async prepare(o: KnownObservation): Promise<boolean> {
     const key = o.cluster.view.sync;
     if (o.config.synchronousMode === 'off') return isSyncEmpty(key) || (await this.deleteKey(key, o));
+    const { electedBy } = this;
+    if (electedBy !== undefined && electedBy.version !== key.version) {
+      // Between the look and the lock the former leader named others: this member may lack what they have.
+      this.electedBy = undefined;
+      await this.p.lock.release(o.cluster.view.leader);
+      return false;
+    }
     const plan = preparation(o, key);
     if (plan.key !== undefined && (await this.writeKey(plan.key, key, o)) === undefined) return false;
     await this.setNames(plan.value, o);
+    if (electedBy !== undefined) this.won(this.p.state.view?.sync.version);
     return true;
   }
 
