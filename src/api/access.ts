@@ -37,8 +37,8 @@ export class Access {
   }
 
   private async checkAddress(request: IncomingMessage, view: ClusterView | undefined, countsMembers: boolean): Promise<void> {
-    if (this.settings.allowlist === undefined && !countsMembers) return;
-    const address = (request.socket.remoteAddress ?? '').replace(/^::ffff:(?=\d+\.)/, '');
+    if (!this.settings.allowlist?.length && !countsMembers) return;
+    const address = (request.socket.remoteAddress ?? '').replace(/^::ffff:(?=\d+\.)/, '').replace(/%.*$/, '');
     const family = isIP(address) === 6 ? 'ipv6' : 'ipv4';
     if ((await this.allowed).check(address, family)) return;
     if (countsMembers && (await this.resolve(memberHosts(view))).check(address, family)) return;

@@ -5,7 +5,7 @@ import type { Server as TlsServer } from 'node:https';
 import type { Duplex } from 'node:stream';
 import type { Log } from '../ports/log.js';
 import type { RestApiSettings } from '../ports/settings.js';
-import { page } from './reply.js';
+import { page, type Reply } from './reply.js';
 
 export type Handler = (request: IncomingMessage, response: ServerResponse) => void;
 
@@ -45,6 +45,9 @@ export class Listener {
     server.headersTimeout = HEADERS_MS;
     server.keepAliveTimeout = KEEP_ALIVE_MS;
     server.on('clientError', answerBadRequest);
+    server.on('connect', (_, socket) =>
+      answerRaw(socket, 'Not Implemented', page(501, "Server does not support this operation ('CONNECT')")),
+    );
     await bind(server, settings);
     server.on('error', (error) => this.log.warning('REST API socket failed', error));
     this.server = server;
@@ -103,13 +106,20 @@ function answerBadRequest(error: Error & { readonly code?: string }, socket: Dup
     socket.destroy();
     return;
   }
-  const [code, reason, reply] =
-    error.code === 'HPE_INVALID_METHOD'
-      ? ([501, 'Not Implemented', page(501, 'Server does not support this operation')] as const)
-      : error.code === 'HPE_HEADER_OVERFLOW'
-        ? ([431, 'Request Header Fields Too Large', page(431, 'Request Header Fields Too Large')] as const)
-        : ([400, 'Bad Request', page(400)] as const);
-  const head = `HTTP/1.1 ${code} ${reason}\r\nConnection: close\r\nContent-Type: ${reply.contentType}\r\nContent-Length: ${Buffer.byteLength(reply.body)}`;
+  const [code, reason, explanation = reason] = PARSER_ERRORS[error.code] ?? [400, 'Bad Request'];
+  answerRaw(socket, reason, page(code, explanation));
+}
+
+/** By the code of node's parser; everything else is 400. */
+const PARSER_ERRORS: Readonly<Record<string, readonly [code: number, reason: string, explanation?: string]>> = {
+  HPE_INVALID_METHOD: [501, 'Not Implemented', 'Server does not support this operation'],
+  HPE_HEADER_OVERFLOW: [431, 'Request Header Fields Too Large'],
+  HPE_INVALID_VERSION: [505, 'HTTP Version Not Supported'],
+};
+
+function answerRaw(socket: Duplex, reason: string, reply: Reply): void {
+  socket.on('error', () => socket.destroy());
+  const head = `HTTP/1.1 ${reply.code} ${reason}\r\nConnection: close\r\nContent-Type: ${reply.contentType}\r\nContent-Length: ${Buffer.byteLength(reply.body)}`;
   socket.end(`${head}\r\n\r\n${reply.body}`, () => socket.destroy());
 }
 
@@ -120,7 +130,8 @@ function tlsOptions(settings: RestApiSettings) {
     cert,
     key,
     ...(settings.keyfilePassword === undefined ? {} : { passphrase: settings.keyfilePassword }),
-    ...(settings.cafile === undefined ? {} : { ca: readFileSync(settings.cafile) }),
+    // Without a list of our own nobody is verified: node's default would let in whom any public authority knows.
+    ca: settings.cafile === undefined ? [] : readFileSync(settings.cafile),
     ...(settings.ciphers === undefined ? {} : { ciphers: settings.ciphers }),
   };
 }

@@ -1,4 +1,4 @@
-import { parseScheduledAt } from '../cluster/failover-request.js';
+import { parseScheduledAt, type ScheduledTime } from '../cluster/failover-request.js';
 import { Refusal, text } from './reply.js';
 
 /**
@@ -12,9 +12,14 @@ export function checkSchedule(value: unknown, what: 'restart' | 'switchover', no
   }
   if (!parsed.hasTimezone) throw new Refusal(text(400, `Timezone information is mandatory for the scheduled ${what}`));
   if (parsed.at < now) throw new Refusal(text(422, `Cannot schedule ${what} in the past`));
-  return value
-    .trim()
-    .replace(' ', 'T')
-    .replace(/T(UTC|GMT|[+-])/i, '$1')
-    .replace(/\s*(Z|UTC|GMT)$/i, '+00:00');
+  return isoText(parsed);
+}
+
+/** As Python's `isoformat` writes it: a fraction only where there is one, the offset that was asked for. */
+function isoText({ at, offsetMinutes }: ScheduledTime): string {
+  const local = new Date(at + offsetMinutes * 60_000).toISOString();
+  const fraction = local.slice(19, 23) === '.000' ? '' : `${local.slice(19, 23)}000`;
+  const minutes = Math.abs(offsetMinutes);
+  const two = (n: number): string => String(n).padStart(2, '0');
+  return `${local.slice(0, 19)}${fraction}${offsetMinutes < 0 ? '-' : '+'}${two(Math.floor(minutes / 60))}:${two(minutes % 60)}`;
 }

@@ -211,7 +211,7 @@ test('switchover and failover: refusals', async () => {
     ['POST', '/switchover', { leader: 'a', scheduled_at: '2999-01-01T00:00Z' }, 202, 'Switchover scheduled'],
     ['DELETE', '/switchover', undefined, 404, 'no switchover is scheduled'],
   );
-  assert.deepEqual(control.done, ['failover {"leader":"a","scheduled_at":"2999-01-01T00:00+00:00"} -', 'wake']);
+  assert.deepEqual(control.done, ['failover {"leader":"a","scheduled_at":"2999-01-01T00:00:00+00:00"} -', 'wake']);
   const alone = new FakeAgentControl(primary.member('b', undefined).member('c', undefined));
   await check(alone, [
     'POST',

@@ -86,15 +86,17 @@ export class RestApi {
   /** Applies changed settings; a renewed certificate is taken over in any case. @throws Error as `start`. */
   async reload(settings: RestApiSettings): Promise<void> {
     const before = this.settings;
-    if (!deepEqualByText(before, settings)) {
-      this.settings = settings;
-      this.access = new Access(settings, this.log);
-      this.extraHeaders = headersOf(settings);
-      this.readyFor = undefined;
-    }
+    if (!deepEqualByText(before, settings)) this.apply(settings);
     if (SOCKET_SETTINGS.some((name) => before[name] !== settings[name])) {
       await this.reopen(before, settings);
     } else this.listener.renewCertificate(settings);
+  }
+
+  private apply(settings: RestApiSettings): void {
+    this.settings = settings;
+    this.access = new Access(settings, this.log);
+    this.extraHeaders = headersOf(settings);
+    this.readyFor = undefined;
   }
 
   /** Without an open socket nobody could steer this member: when the new one can't be had the old one is opened again. */
@@ -104,7 +106,8 @@ export class RestApi {
       await this.listener.open(settings);
     } catch (error) {
       this.log.error('the changed restapi settings can not be used, the socket stays as it was', error);
-      this.settings = before;
+      // Who may do what follows the new settings as far as they do not belong to the socket.
+      this.apply({ ...settings, ...Object.fromEntries(SOCKET_SETTINGS.map((name) => [name, before[name]])) });
       await this.listener.open(before);
     }
   }

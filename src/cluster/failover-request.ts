@@ -46,12 +46,17 @@ export interface ScheduledTime {
   readonly at: number;
   /** Without an offset the time is ambiguous: such a schedule is refused, no zone is ever guessed. */
   readonly hasTimezone: boolean;
+  /** East of UTC; 0 without an offset. */
+  readonly offsetMinutes: number;
 }
 
-/** Reads an ISO 8601 date-time (`T` or a space, optional seconds and fraction, `Z`, `UTC` or `±HH[[:]MM]`). */
+/**
+ * Reads an ISO 8601 date-time: `2031-05-04` or `20310504`, `T` or a space, time with or without colons, seconds and fraction
+ * optional, `Z`, `UTC`, `GMT` or `±HH[[:]MM]`.
+ */
 export function parseScheduledAt(text: string): ScheduledTime | undefined {
   const match =
-    /^(\d{4})-(\d{2})-(\d{2})(?:[T ](\d{2})(?::?(\d{2})(?::?(\d{2})(?:[.,](\d+))?)?)?)?\s*(Z|UTC|GMT|[+-]\d{2}(?::?\d{2})?)?$/i.exec(
+    /^(\d{4})(?:-(?=\d\d-)|(?=\d{4}(?:\D|$)))(\d{2})-?(\d{2})(?:[T ](\d{2})(?::?(\d{2})(?::?(\d{2})(?:[.,](\d+))?)?)?)?\s*(Z|UTC|GMT|[+-]\d{2}(?::?\d{2})?)?$/i.exec(
       text.trim(),
     );
   if (!match) return undefined;
@@ -67,7 +72,9 @@ export function parseScheduledAt(text: string): ScheduledTime | undefined {
   );
   if (Number(month) < 1 || Number(month) > 12 || Number(day) < 1 || Number(day) > daysIn(Number(year), Number(month))) return undefined;
   if (Number(hour) > 23 || Number(minute) > 59 || Number(second) > 59) return undefined;
-  return { at: utc - zoneOffsetMs(zone), hasTimezone: zone !== undefined };
+  if (/^[+-](?:2[4-9]|[3-9]|\d\d:?[6-9])/.test(zone ?? '')) return undefined;
+  const offsetMinutes = zoneOffset(zone);
+  return { at: utc - offsetMinutes * 60_000, hasTimezone: zone !== undefined, offsetMinutes };
 }
 
 function daysIn(year: number, month: number): number {
@@ -75,8 +82,8 @@ function daysIn(year: number, month: number): number {
   return [31, isLeap ? 29 : 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31][month - 1] ?? 0;
 }
 
-function zoneOffsetMs(zone: string | undefined): number {
+function zoneOffset(zone: string | undefined): number {
   const match = /^([+-])(\d{2}):?(\d{2})?$/.exec(zone ?? '');
   if (!match) return 0;
-  return (match[1] === '-' ? -1 : 1) * (Number(match[2]) * 60 + Number(match[3] ?? 0)) * 60_000;
+  return (match[1] === '-' ? -1 : 1) * (Number(match[2]) * 60 + Number(match[3] ?? 0));
 }

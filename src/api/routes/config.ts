@@ -27,15 +27,17 @@ export async function putConfig(control: AgentControl, wanted: JsonObject): Prom
 function merge(target: Record<string, Json>, change: JsonObject): boolean {
   let isChanged = false;
   for (const [key, value] of Object.entries(change)) {
-    const old = target[key];
+    const isKnown = Object.hasOwn(target, key);
+    const old = isKnown ? target[key] : undefined;
     if (value === null) {
-      if (!(key in target)) continue;
+      if (!isKnown) continue;
       isChanged ||= old !== null;
       delete target[key];
     } else if (isJsonObject(value) && isJsonObject(old)) {
       isChanged = merge(old as Record<string, Json>, value) || isChanged;
-    } else if (!(key in target) || isJsonObject(value) || pythonText(old) !== pythonText(value)) {
-      target[key] = value;
+    } else if (!isKnown || isJsonObject(value) || pythonText(old) !== pythonText(value)) {
+      // Not an assignment: `__proto__` is a key as any other.
+      Object.defineProperty(target, key, { value, writable: true, enumerable: true, configurable: true });
       isChanged = true;
     }
   }

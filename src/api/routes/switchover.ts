@@ -74,7 +74,7 @@ function read(path: Kind, body: JsonObject, isPaused: boolean, now: number): Wan
 /** Why the request can't be carried out now; undefined: it can. */
 async function infeasibility(control: AgentControl, view: ClusterView, wanted: Wanted): Promise<string | undefined> {
   const { synchronousMode } = control.snapshot().config;
-  const isPrioritySync = synchronousMode === 'on' && view.sync.leader !== undefined;
+  const isPrioritySync = synchronousMode === 'on';
   if (wanted.leader !== undefined && wanted.leader !== view.leader?.name) return 'leader name does not match';
   let candidates: readonly Member[];
   if (wanted.candidate !== undefined) {
@@ -128,7 +128,7 @@ async function awaitResult(
         ? text(200, `Successfully ${verb} to "${leader}"`)
         : text(200, `${verb.charAt(0).toUpperCase()}${verb.slice(1)} to "${leader}" instead of "${wanted.candidate}"`);
     }
-    if (view !== undefined && view.failover === undefined && leader !== undefined) return text(503, `${title} failed`);
+    if (view !== undefined && view.failover === undefined) return text(503, `${title} failed`);
   }
   return text(503, `${title} status unknown after ${limit} seconds; operation may still be in progress`);
 }
