@@ -119,7 +119,13 @@ test('allowlist_include_members: the hosts of all api_urls, except for /failsafe
   const failsafe = async (settings: Partial<RestApiSettings>): Promise<number> => {
     let found = 0;
     const control = new FakeAgentControl(here.dcsUnavailable());
-    await serving(control, async (ask) => (found = (await ask('POST', '/failsafe', PING)).code), settings);
+    await serving(
+      control,
+      async (ask) => {
+        found = (await ask('POST', '/failsafe', PING)).code;
+      },
+      settings,
+    );
     return found;
   };
   // 502: let in, and told that the mode is off.
