@@ -1,5 +1,5 @@
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { isPlainObject } from '../base/python-values.js';
 import type { ConnectionCredentials, PostgresSettings, ToolOptions } from '../ports/settings.js';
 import { CREDENTIAL_KEYS } from './environment-variables.js';
@@ -26,9 +26,10 @@ export function postgresSettings(merged: Readonly<Record<string, unknown>>): Pos
   if (!isPlainObject(authentication.get('replication'))) missing('authentication.replication');
   if (problems.length > 0 || dataDir === undefined || listen === undefined) throw new ConfigError(problems);
   return {
-    dataDir,
+    // Whole paths: servers, tools and the probe of the disk start in directories of their own.
+    dataDir: resolve(dataDir),
     listen,
-    configDir: r.text('config_dir') ?? dataDir,
+    configDir: resolve(r.text('config_dir') ?? dataDir),
     configBaseName: r.text('config_base_name') ?? 'postgresql',
     binDir: r.text('bin_dir') ?? '',
     binName: r.textMap('bin_name'),
@@ -37,7 +38,7 @@ export function postgresSettings(merged: Readonly<Record<string, unknown>>): Pos
     proxyAddress: r.text('proxy_address'),
     useUnixSocket: r.bool('use_unix_socket'),
     useUnixSocketRepl: r.bool('use_unix_socket_repl'),
-    pgpass: r.text('pgpass') ?? join(homedir(), 'pgpass'),
+    pgpass: resolve(r.text('pgpass') ?? join(homedir(), 'pgpass')),
     pgCtlTimeout: r.get('pg_ctl_timeout') === '' ? 0 : r.integer('pg_ctl_timeout', 60),
     superuser: credentials(authentication, 'superuser') ?? {},
     replication: credentials(authentication, 'replication') ?? {},

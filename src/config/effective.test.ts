@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { resolve } from 'node:path';
 import { test } from 'node:test';
 import { controlledValue } from './controlled-parameters.js';
 import { effectiveSettings } from './effective.js';
@@ -73,7 +74,7 @@ test('dynamic over defaults, local over dynamic, controlled parameters from the 
   );
   const { settings, warnings } = effectiveSettings(raw, dynamic);
   const { postgresql } = settings;
-  assert.equal(postgresql.dataDir, 'data/p0');
+  assert.deepEqual([postgresql.dataDir, postgresql.configDir], [resolve('data/p0'), resolve('data/p0')]);
   assert.equal(postgresql.useSlots, false);
   assert.equal(postgresql.usePgRewind, true);
   assert.deepEqual(postgresql.pgHba, ['local']);
