@@ -2,6 +2,7 @@
 
 import { execFileSync, spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
+import { guardProgram } from './last-guard.mjs';
 import { asUnprivileged } from './unprivileged.mjs';
 
 /** The environment of the servers: nothing in it may redirect a client of PostgreSQL or set up an agent. */
@@ -48,9 +49,11 @@ export function startProgram(command, args, { logFile, cwd, env }) {
   const child = spawn(command, args, { ...serverOptions(env), cwd, detached: true, stdio: ['ignore', log, log] });
   closeSync(log);
   let isRunning = true;
+  const unguard = child.pid === undefined ? () => {} : guardProgram(child.pid);
   const exited = new Promise((resolve) => {
     const finish = () => {
       isRunning = false;
+      unguard();
       resolve();
     };
     child.once('exit', finish);
