@@ -75,22 +75,23 @@ describe('values of the store (dcs.md §18)', () => {
 
   test('schedules', () => {
     const at = Date.UTC(2031, 4, 4, 3, 0, 0);
-    for (const text of [
-      '2031-05-04T03:00:00Z',
-      '2031-05-04T03:00:00+00:00',
-      '2031-05-04 05:00+02:00',
-      '2031-05-04T05:00:00+0200',
-      '2031-05-04 05:00:00+02',
-      '2031-05-03T21:30:00-05:30',
-      '2031-05-04T03:00:00 UTC',
-      '20310504T030000Z'.replace(/^(\d{4})(\d\d)(\d\d)/, '$1-$2-$3'),
-    ])
-      assert.deepEqual(parseScheduledAt(text), { at, hasTimezone: true }, text);
-    assert.deepEqual(parseScheduledAt('2031-05-04T03:00:00'), { at, hasTimezone: false });
-    assert.deepEqual(parseScheduledAt('2032-02-29'), { at: Date.UTC(2032, 1, 29), hasTimezone: false });
+    for (const [text, offsetMinutes] of [
+      ['2031-05-04T03:00:00Z', 0],
+      ['2031-05-04T03:00:00+00:00', 0],
+      ['2031-05-04 05:00+02:00', 120],
+      ['2031-05-04T05:00:00+0200', 120],
+      ['2031-05-04 05:00:00+02', 120],
+      ['2031-05-03T21:30:00-05:30', -330],
+      ['2031-05-04T03:00:00 UTC', 0],
+      ['2031-05-04T030000Z', 0],
+      ['20310504T030000Z', 0],
+    ] as const)
+      assert.deepEqual(parseScheduledAt(text), { at, hasTimezone: true, offsetMinutes }, text);
+    assert.deepEqual(parseScheduledAt('2031-05-04T03:00:00'), { at, hasTimezone: false, offsetMinutes: 0 });
+    assert.deepEqual(parseScheduledAt('2032-02-29'), { at: Date.UTC(2032, 1, 29), hasTimezone: false, offsetMinutes: 0 });
     fc.assert(
       fc.property(fc.date({ min: new Date('2000-01-01T00:00:00Z'), max: new Date('2099-12-31T00:00:00Z'), noInvalidDate: true }), (date) =>
-        assert.deepEqual(parseScheduledAt(date.toISOString()), { at: date.getTime(), hasTimezone: true }),
+        assert.deepEqual(parseScheduledAt(date.toISOString()), { at: date.getTime(), hasTimezone: true, offsetMinutes: 0 }),
       ),
     );
     fc.assert(fc.property(fc.string(), (text) => void parseScheduledAt(text)));
