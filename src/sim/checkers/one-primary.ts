@@ -26,8 +26,15 @@ export function checkOnePrimary(world: World): void {
   for (const member of world.members) if (member.server.isWritable) writable = [...(writable ?? []), member];
   if (writable === undefined || writable.length < 2) return;
   const { holder } = world;
+  // In failsafe mode a primary leads by the word of the members when the store's lease is over; the other one is to blame.
+  const leadsByConsent = ({ ledger, life }: SimMember): boolean =>
+    holder === undefined && ledger !== undefined && life !== undefined && ledger.endsAt > life.clock.monotonic();
   const guilty = writable.filter(
-    (member) => member.name !== holder && !knowsOfPause(world, member) && (isAttended(world, member) || member.guard.isArmed),
+    (member) =>
+      member.name !== holder &&
+      !leadsByConsent(member) &&
+      !knowsOfPause(world, member) &&
+      (isAttended(world, member) || member.guard.isArmed),
   );
   const [first] = guilty;
   if (first === undefined) return;
