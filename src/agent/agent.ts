@@ -558,7 +558,7 @@ export class Agent {
       reserveTimeline: () => this.reserveTimeline(),
       beforeStartAsPrimary: async () => {
         const o = this.knownObservation();
-        if (o !== undefined) await this.sync.beforeStart(o);
+        return o === undefined ? state.config.synchronousMode === 'off' || state.config.isPaused : this.sync.beforeStart(o);
       },
       releaseLock: (lastLsn) => this.releaseLock(lastLsn),
       successorWith: (target) => this.successorWith(target),

@@ -111,11 +111,19 @@ export class SyncKeeper {
     return true;
   }
 
-  /** Before this member's server is started as primary again: whom the key counts on must be waited for from the first commit on. */
-  async beforeStart(o: KnownObservation): Promise<void> {
-    const { leader, voters, quorum } = o.cluster.view.sync;
-    if (o.config.synchronousMode === 'off' || leader !== o.me || voters.length === 0) return;
-    await this.setNames({ type: quorum > 0 ? 'quorum' : 'priority', number: voters.length - quorum, members: names(voters) }, o);
+  /**
+   * Before this member's server is started as primary again: whom the key counts on must be waited for from the first commit
+   * on. False: it must not be started now. @throws DcsUnavailable
+   */
+  async beforeStart(o: KnownObservation): Promise<boolean> {
+    const key = o.cluster.view.sync;
+    if (o.config.synchronousMode === 'off' || isSyncEmpty(key)) return true;
+    const { leader, voters, quorum } = key;
+    // Promoted and crashed before its first cycle: the key still speaks of the leader before.
+    if (leader !== o.me) return this.prepare(o);
+    if (voters.length > 0)
+      await this.setNames({ type: quorum > 0 ? 'quorum' : 'priority', number: voters.length - quorum, members: names(voters) }, o);
+    return true;
   }
 
   private async disable(o: KnownObservation): Promise<void> {

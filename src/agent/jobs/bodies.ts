@@ -69,6 +69,10 @@ function mayPromote(s: JobServices): boolean {
 }
 
 async function startPrimary(job: Extract<Job, { kind: 'start-primary' }>, s: JobServices, control: JobControl): Promise<JobEnd> {
+  if (!(await s.beforeStartAsPrimary())) {
+    s.log.warning('PostgreSQL is not started as primary: it is not known whom its commits must wait for');
+    return { kind: job.kind };
+  }
   if (await isGuarded(s)) await s.postgres.start({ timeoutMs: job.timeoutMs, role: 'primary', interlock: whileLeading(s, control) });
   return { kind: job.kind };
 }

@@ -31,8 +31,8 @@ export interface JobServices {
   /** Waits until the store shows another leader than this member, at most so long. */
   awaitOtherLeader(timeoutMs: number): Promise<void>;
   holdsLock(): boolean;
-  /** Synchronous replication is set up before the server comes back as primary. */
-  beforeStartAsPrimary(): Promise<void>;
+  /** Synchronous replication is set up before the server comes back as primary. False: it must not be started now. */
+  beforeStartAsPrimary(): Promise<boolean>;
   /**
    * Reserves a timeline in the store that nobody in the cluster can have used, for the promotion of this server.
    * @returns undefined when the store did not confirm it: then nobody may promote.
