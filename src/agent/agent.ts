@@ -461,6 +461,7 @@ export class Agent {
       event.kind === 'leader-changed' ||
       event.kind === 'config-changed' ||
       event.kind === 'failover-changed' ||
+      event.kind === 'sync-changed' ||
       event.kind === 'reconnected'
     )
       this.wake();

@@ -19,8 +19,8 @@ const MOST_STEPS = 20;
 const MOST_MS = 3000;
 /** Until a standby that has to catch up is looked at again. */
 const CATCH_UP_MS = 200;
-/** The server's processes need a moment to read a changed setting. */
-const RELOAD_MS = 30;
+/** Between two looks whether the server has read a changed setting, and how long that may take before the cycle goes on. */
+const RELOAD = { pollMs: 30, mostMs: 1500, givenUpMs: 10_000 };
 /** While a standby that went away is still named, every commit waits for it: the leader looks this often. */
 const WATCH_MS = 1000;
 
@@ -43,6 +43,9 @@ export class SyncKeeper {
   private isWatching = false;
   /** The version of the key by which the race was won; undefined: no race was won since. */
   private electedBy: { readonly version: string | undefined } | undefined;
+  /** What was written last; until the server has read it, nothing is decided by what it shows. */
+  private ordered: string | undefined;
+  private orderedAt = 0;
   /** The streaming standbys at the last look, as text. */
   private seen = '';
 
@@ -65,6 +68,10 @@ export class SyncKeeper {
     for (let done = 0; done < MOST_STEPS && clock.monotonic() < until && this.p.lock.isHeld; done++) {
       const status = await this.status(o);
       if (status === undefined || status.isInRecovery) return;
+      if (this.isUnread(status)) {
+        clock.after(CATCH_UP_MS, this.p.wake);
+        return;
+      }
       const proven = key.leader === o.me && key.quorum === 0 ? key.voters : [];
       const now = milliseconds(clock.monotonic());
       const look = lookAtStandbys({ ...o, now }, status, this.readiness, proven);
@@ -98,6 +105,7 @@ export class SyncKeeper {
     const key = o.cluster.view.sync;
     if (o.config.synchronousMode === 'off') return isSyncEmpty(key) || (await this.deleteKey(key, o));
     const { electedBy } = this;
+    const { log } = this.p.ports;
     if (electedBy !== undefined && electedBy.version !== key.version) {
       // Between the look and the lock the former leader named others: this member may lack what they have.
       this.electedBy = undefined;
@@ -106,7 +114,10 @@ export class SyncKeeper {
     }
     const plan = preparation(o, key);
     if (plan.key !== undefined && (await this.writeKey(plan.key, key, o)) === undefined) return false;
-    await this.setNames(plan.value, o);
+    if (!(await this.setNames(plan.value, o))) {
+      log.warning('synchronous_standby_names is not in force yet');
+      return false;
+    }
     if (electedBy !== undefined) this.won(this.p.state.view?.sync.version);
     return true;
   }
@@ -120,9 +131,18 @@ export class SyncKeeper {
     if (o.config.synchronousMode === 'off' || isSyncEmpty(key)) return true;
     const { leader, voters, quorum } = key;
     // Promoted and crashed before its first cycle: the key still speaks of the leader before.
-    if (leader !== o.me) return this.prepare(o);
-    if (voters.length > 0)
-      await this.setNames({ type: quorum > 0 ? 'quorum' : 'priority', number: voters.length - quorum, members: names(voters) }, o);
+    if (leader !== o.me) return this.claim(o);
+    const type = quorum > 0 ? 'quorum' : 'priority';
+    // The server reads it when it starts.
+    if (voters.length > 0) await this.writeNames({ type, number: voters.length - quorum, members: names(voters) }, o);
+    return true;
+  }
+
+  /** As `prepare`, for a server that is not running. */
+  private async claim(o: KnownObservation): Promise<boolean> {
+    const plan = preparation(o, o.cluster.view.sync);
+    if (plan.key !== undefined && (await this.writeKey(plan.key, o.cluster.view.sync, o)) === undefined) return false;
+    await this.writeNames(plan.value, o);
     return true;
   }
 
@@ -131,6 +151,7 @@ export class SyncKeeper {
     // First nobody may be promoted on the word of the key, then commits need not wait.
     if (!isSyncEmpty(key) && !(await this.deleteKey(key, o))) return;
     await this.p.ports.postgres.setSynchronousStandbyNames(undefined);
+    this.ordered = undefined;
     this.readiness = NOT_READY;
     if (!isSyncEmpty(key)) this.p.ports.log.info('Disabled synchronous replication');
   }
@@ -168,12 +189,26 @@ export class SyncKeeper {
     if (state.view !== undefined) state.view = { ...state.view, sync };
   }
 
-  private async setNames(value: StandbyNames, o: KnownObservation): Promise<void> {
-    const { postgres, log, clock } = this.p.ports;
+  /** @returns whether the server goes by them now. */
+  private async setNames(value: StandbyNames, o: KnownObservation): Promise<boolean> {
+    const { clock } = this.p.ports;
+    await this.writeNames(value, o);
+    const until = clock.monotonic() + RELOAD.mostMs;
+    for (;;) {
+      const status = await this.status(o);
+      if (status?.synchronousStandbyNames === this.ordered) return true;
+      if (clock.monotonic() >= until) return false;
+      await clock.sleep(RELOAD.pollMs);
+    }
+  }
+
+  private async writeNames(value: StandbyNames, o: KnownObservation): Promise<void> {
+    const { clock, postgres, log } = this.p.ports;
     const text = formatStandbyNames(value, o.postgres.majorVersion);
     if (text !== undefined) log.info(`Assigning synchronous_standby_names to ${text}`);
+    this.ordered = text ?? '';
+    this.orderedAt = clock.monotonic();
     await postgres.setSynchronousStandbyNames(text);
-    await clock.sleep(RELOAD_MS);
   }
 
   private async status(o: KnownObservation): Promise<ServerStatus | undefined> {
@@ -182,6 +217,15 @@ export class SyncKeeper {
     if (status.kind !== 'known') return undefined;
     this.seen = streaming(status.value);
     return status.value;
+  }
+
+  /** What was written is not in force yet. For ever that is not so: somebody else may have set it, or taken it back. */
+  private isUnread({ synchronousStandbyNames: text }: ServerStatus): boolean {
+    if (this.ordered === undefined || text === this.ordered) return false;
+    if (this.p.ports.clock.monotonic() - this.orderedAt < RELOAD.givenUpMs) return true;
+    this.p.ports.log.warning(`synchronous_standby_names is '${text}', not '${this.ordered}' as it was set`);
+    this.ordered = undefined;
+    return false;
   }
 
   private announce(warning: string): void {

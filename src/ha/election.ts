@@ -117,7 +117,7 @@ export function judgeRace(o: KnownObservation, answers: PeerAnswers, formerLeade
     if (status.kind === 'unreachable' || limitationOf(status) !== undefined) continue;
     const isVoter = isQuorum && isSyncMember(sync, name);
     if (!status.isInRecovery) return no(...lines, log('warning', `Primary (${name}) is still alive`));
-    if (status.lsn > mine && !isSync && isOutdated(o, status.timeline)) {
+    if (status.lsn > mine && isOutdated(o, status.timeline)) {
       // It may not lead, so that waiting for it would be waiting for ever.
       lines.push(log('info', `Ignoring ${name} being ahead of us: its timeline ${status.timeline} is behind the cluster's`));
     } else if (status.lsn > mine && isUnlisted(o, name)) {

@@ -2,7 +2,7 @@ import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { judgeCoverage } from './coverage.js';
-import { drawPlan } from './draw-plan.js';
+import { planOf } from './draw-plan.js';
 import { MUTATIONS, mutationNamed } from './mutations/all.js';
 import type { Mutation } from './mutations/mutation.js';
 import { mutationTable } from './mutations/table.js';
@@ -44,7 +44,7 @@ export async function simulate(args: readonly string[]): Promise<number> {
   const mutation = values.mutation === undefined ? undefined : mutationNamed(values.mutation);
   const plan =
     values.plan === undefined
-      ? values.seed && drawPlan(Number(values.seed), mutation?.plan, mutation?.favoured)
+      ? values.seed && planOf(Number(values.seed), mutation?.plan, mutation?.favoured)
       : (JSON.parse(values.plan) as Plan);
   if (plan) return one(plan, mutation, values);
   const [from, count, jobs] = [Number(values.from), Number(values.seeds), Number(values.jobs)];

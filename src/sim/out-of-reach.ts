@@ -6,7 +6,6 @@ export interface Excuse {
 
 const DELEGATES = 'the row hands over to an inner table, whose row is counted';
 const STANDBY_CLUSTER = 'no standby cluster is simulated';
-const SYNCHRONOUS = 'synchronous mode is not switched on in the simulator yet';
 const INITDB = 'the modelled initdb ends with a primary, as a custom method need not';
 const LEADERLESS = 'no replica method without a leader is simulated';
 const USELESS = 'a modelled server that runs takes writes, or dies of a full disk';
@@ -29,8 +28,6 @@ export const OUT_OF_REACH: Readonly<Record<string, Excuse>> = {
   'follower/standby-cluster': { why: DELEGATES, test: 'test/decisions/follower.ts' },
   'holder/manual-request': { why: DELEGATES, test: 'test/decisions/holder.ts' },
   'holder/standby-leader': { why: STANDBY_CLUSTER, test: 'test/decisions/holder.ts' },
-  'race/not-synchronous': { why: SYNCHRONOUS, test: 'test/decisions/race.ts' },
-  'race/switchover-needs-synchronous-standby': { why: SYNCHRONOUS, test: 'test/decisions/race.ts' },
   'starting/manual-request': { why: DELEGATES, test: 'test/decisions/server.ts' },
   'starting/paused-by-hand': { why: BY_HAND, test: 'test/decisions/pause.ts' },
   'stopped/divergence': { why: DELEGATES, test: 'test/decisions/pause.ts' },

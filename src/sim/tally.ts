@@ -1,4 +1,4 @@
-import { drawPlan } from './draw-plan.js';
+import { planOf } from './draw-plan.js';
 import type { Mutation } from './mutations/mutation.js';
 import { runPlan } from './run.js';
 import { describeShrunk, shrink } from './shrink.js';
@@ -33,7 +33,7 @@ export async function runSeeds(from: number, count: number, mutation?: Mutation)
   Error.stackTraceLimit = 0;
   let [events, faults] = [0, 0];
   for (let seed = from; seed < from + count; seed++) {
-    const plan = drawPlan(seed, mutation?.plan, mutation?.favoured);
+    const plan = planOf(seed, mutation?.plan, mutation?.favoured);
     const result = await runPlan(plan, options);
     events += result.events;
     faults += plan.faults.length;

@@ -15,10 +15,10 @@ scenario(
       return found?.leader === leader.name && found.voters.length === 1 ? found : false;
     });
     const standby = cluster.member(key.voters[0] ?? '');
-    assert.equal(await standby.isHealthy('/sync'), true);
+    await waitFor('it says so', () => standby.isHealthy('/sync'), 3_000);
     const other = cluster.members.find((each) => each !== leader && each !== standby);
     assert.ok(other !== undefined);
-    assert.equal(await other.isHealthy('/async'), true);
+    await waitFor('the other says that it is not', () => other.isHealthy('/async'), 3_000);
     const listed = await cluster.list();
     assert.equal(listed.find(({ Member }) => Member === standby.name)?.Role, 'Sync Standby');
     const refused = await cluster.rest(leader, 'POST', '/switchover', { leader: leader.name, candidate: other.name });

@@ -20,7 +20,7 @@ export function nextSyncStep(o: KnownObservation, state: SyncState, look: SyncLo
     const held = holdStrictly(key, look, parts);
     if (held !== undefined) return held;
   }
-  const isNobodyThere = look.active.length === 0 && key.voters.length === 0;
+  const isNobodyThere = key.leader === o.me && look.active.length === 0 && key.voters.length === 0;
   if (isNobodyThere && look.inForce.type !== 'off') return { kind: 'set-names', value: NO_STANDBY_NAMES };
   return isQuorum ? quorumStep(o, key, look) : priorityStep(key, look, o.me);
 }
@@ -42,7 +42,14 @@ function quorumStep(o: KnownObservation, key: SyncKey, look: SyncLook): SyncStep
     if (!(error instanceof QuorumBroken)) throw error;
     return { kind: 'hold', warning: `synchronous replication is left as it is: ${error.message}` };
   }
-  const [first] = transitions;
+  // One that asks for what is in force already has been done.
+  const first = transitions.find(
+    (each) =>
+      each.kind !== 'sync' ||
+      inForce.type !== standbyNames(each.number, each.standbys).type ||
+      each.number !== inForce.number ||
+      !isSame(each.standbys, inForce.members),
+  );
   if (first === undefined) {
     const isPlain = inForce.type !== 'quorum' && inForce.members.length > 0;
     return isPlain ? { kind: 'set-names', value: { ...inForce, type: 'quorum' } } : DONE;
