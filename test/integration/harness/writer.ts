@@ -82,11 +82,21 @@ export class Writer {
 
   /** Creates the table and starts to write. Resolves when the first row is acknowledged. */
   async start(): Promise<void> {
-    const client = await waitFor('a primary to write to', () => connectToPrimary(this.#ports), 60_000);
-    await client.query('CREATE TABLE IF NOT EXISTS written (id bigint PRIMARY KEY, at timestamptz DEFAULT now())');
-    this.#client = client;
+    // In the strict synchronous mode commits wait until there is a standby.
+    this.#client = await waitFor('a primary to write to', () => this.#prepare(), 60_000);
     this.#loop = this.#run();
     await waitFor('the first row', () => this.#acknowledged.length > 0, 10_000);
+  }
+
+  async #prepare(): Promise<Client | undefined> {
+    const client = await connectToPrimary(this.#ports);
+    try {
+      await client?.query('CREATE TABLE IF NOT EXISTS written (id bigint PRIMARY KEY, at timestamptz DEFAULT now())');
+      return client;
+    } catch (error) {
+      if (client !== undefined) drop(client);
+      throw error;
+    }
   }
 
   get count(): number {
