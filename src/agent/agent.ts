@@ -125,6 +125,7 @@ export class Agent {
       failsafe: this.failsafe,
       sync: this.sync,
       logicalSlots: this.logicalSlots,
+      look: () => this.lookAtServer(),
       reload: () => this.load(),
       applyScheduledRestart: (o) =>
         applyScheduledRestart(o, { ...ports, state: this.state, jobs: this.jobs, controller: this.controller, wake: () => this.wake() }),

@@ -37,6 +37,8 @@ export interface ExecutorParts {
   readonly failsafe: Failsafe;
   readonly logicalSlots: LogicalSlotKeeper;
   readonly sync: SyncKeeper;
+  /** Looks at the server again, into the state. */
+  readonly look: () => Promise<void>;
   /** Reads the view again into the state. @throws DcsUnavailable */
   readonly reload: () => Promise<void>;
   readonly applyScheduledRestart: (o: KnownObservation) => void;
@@ -173,6 +175,12 @@ export async function execute(action: Action, o: Observation, parts: ExecutorPar
     case 'reload-recovery':
       await postgres.follow(action.upstream, { role: action.role, how: 'reload' });
       return NOTHING;
+    case 'stop-receiving': {
+      const isCutOff = await postgres.stopReceiving();
+      // The positions that count are those from after the cut.
+      await parts.look();
+      return { facts: { isCutOff } };
+    }
     case 'resume-replay':
       await postgres.resumeReplay();
       return NOTHING;

@@ -1,4 +1,5 @@
 import { COMPATIBLE_VERSION } from '../base/version.js';
+import { FOLLOWS_BY_RELOAD_FROM } from '../cluster/postgres-state.js';
 import { isSyncVoter } from '../cluster/sync-state.js';
 import type { AgentControl, AgentSnapshot } from '../ports/agent-control.js';
 
@@ -17,6 +18,16 @@ export function shownState(s: AgentSnapshot): string {
 export function isSyncStandby(s: AgentSnapshot, name: string): boolean {
   if (s.config.synchronousMode === 'off' || s.view === undefined || shownRole(s) !== 'replica') return false;
   return s.postgres.status.kind === 'known' && isSyncVoter(s.view.sync, name);
+}
+
+/**
+ * Our extension: a standby that may still acknowledge commits of its upstream. Its vote in a quorum race does not count
+ * before that has ended. Older servers take a new upstream by a restart only; like Patroni's members they say nothing.
+ */
+function mayAcknowledge({ postgres, config, view }: AgentSnapshot): boolean {
+  if (postgres.status.kind !== 'known' || !postgres.status.value.isInRecovery) return false;
+  const isQuorum = config.synchronousMode === 'quorum' || (view?.sync.quorum ?? 0) > 0;
+  return isQuorum && postgres.majorVersion >= FOLLOWS_BY_RELOAD_FROM && postgres.isCutOff !== true;
 }
 
 /** The document of `GET /patroni` (rest-api.md §5, §8.1); undefined fields are left out when it is written. */
@@ -65,6 +76,7 @@ function serverFields(name: string, s: AgentSnapshot): Record<string, unknown> {
           },
     sync_standby: (isSync && s.config.synchronousMode === 'on') || undefined,
     quorum_standby: (isSync && s.config.synchronousMode === 'quorum') || undefined,
+    receives_wal: mayAcknowledge(s) || undefined,
     timeline: s.timeline ?? null,
     replication_state: v.primaryTimeline === 0 ? v.replicationState : undefined,
     replication: v.walSenders.length > 0 ? v.walSenders : undefined,

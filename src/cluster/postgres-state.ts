@@ -17,6 +17,9 @@ export const POSTGRES_STATES = [
   ['crashed', 'crashed'],
 ] as const;
 
+/** Older servers take a new `primary_conninfo` by a restart only. */
+export const FOLLOWS_BY_RELOAD_FROM = 130_000;
+
 export type PostgresState = (typeof POSTGRES_STATES)[number][0];
 
 /** The role that an agent remembers for its server; `master` of other implementations is read as `primary`. */

@@ -30,6 +30,8 @@ export type Question =
   /** Whether there is a history file of the timeline after this one. */
   | { readonly kind: 'read-next-timeline'; readonly timeline: number }
   | { readonly kind: 'compare-recovery'; readonly upstream: Upstream | undefined }
+  /** Takes the upstream away from this standby, so that its word in a race is final. */
+  | { readonly kind: 'stop-receiving' }
   | { readonly kind: 'write-initialize'; readonly mode: 'create' | 'overwrite'; readonly value: string };
 
 /** Something to do, in the order given; when one fails the rest is dropped and the next round sees why. */

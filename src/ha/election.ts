@@ -20,6 +20,8 @@ export interface Peer {
 export interface Judgement {
   readonly yes: boolean;
   readonly log: readonly Action[];
+  /** A vote is missing that will be there in a moment. */
+  readonly isWaiting?: boolean;
 }
 
 const yes = (lines: readonly Action[] = []): Judgement => ({ yes: true, log: lines });
@@ -112,6 +114,7 @@ export function judgeRace(o: KnownObservation, answers: PeerAnswers, formerLeade
   const mine = ownLsn(o) ?? LSN_ZERO;
   let votes = isQuorum && isSyncMember(sync, o.me) ? 0 : -1;
   let ahead = 0;
+  let isWaiting = false;
 
   for (const [name, status] of answers) {
     if (status.kind === 'unreachable' || limitationOf(status) !== undefined) continue;
@@ -141,14 +144,17 @@ export function judgeRace(o: KnownObservation, answers: PeerAnswers, formerLeade
           );
         }
       }
-      if (isVoter) {
+      if (isVoter && status.isReceiving === true) {
+        lines.push(log('info', `The vote of ${name} counts when it receives no more WAL of the former leader`));
+        isWaiting = true;
+      } else if (isVoter) {
         votes++;
         lines.push(log('info', `Got quorum vote from ${name}`));
       }
     }
   }
   const isElected = !isQuorum || votes >= sync.quorum || (ahead === 0 && sync.leader === o.me);
-  return { yes: isElected, log: lines };
+  return { yes: isElected, log: lines, ...(isWaiting ? { isWaiting } : {}) };
 }
 
 /** In failsafe mode who is not in the map may not lead (`race/not-in-failsafe-map`), and only a leader can put it there. */

@@ -46,6 +46,7 @@ export interface Facts {
   /** The view was read again after our own change. */
   readonly isReloaded?: boolean;
   readonly isSyncPrepared?: boolean;
+  readonly isCutOff?: boolean;
   /** What the other members said to going on without store. */
   readonly failsafe?: FailsafeAnswer;
 }

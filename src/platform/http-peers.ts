@@ -80,5 +80,6 @@ export function parsePeerStatus(body: string): PeerStatus {
     tags: isPlainObject(tags) ? tags : {},
     isWatchdogFailed: isTruthy(document['watchdog_failed']),
     ...(isTruthy(document['disk_full']) ? { isDiskFull: true } : {}),
+    ...(isTruthy(document['receives_wal']) ? { isReceiving: true } : {}),
   };
 }

@@ -14,6 +14,8 @@ export type PeerStatus =
       readonly isWatchdogFailed: boolean;
       /** Our extension: members of other implementations don't say it. */
       readonly isDiskFull?: boolean;
+      /** Our extension, in quorum mode: it may still acknowledge commits of whoever it receives from. */
+      readonly isReceiving?: boolean;
     };
 
 export interface FailsafePing {

@@ -110,6 +110,8 @@ export interface PostgresObservation {
   readonly pendingRestart: Readonly<Record<string, { readonly old_value: string; readonly new_value: string }>>;
   /** A standby or recovery signal file (or recovery.conf) exists. */
   readonly hasRecoveryConfiguration: boolean;
+  /** The upstream was taken away (`stopReceiving`) before this look: its positions are final. */
+  readonly isCutOff?: boolean;
   /** What probes found that keeps a running server from its work; absent: nothing is probed. */
   readonly troubles?: readonly ServerTrouble[];
 }
@@ -253,6 +255,11 @@ export interface Postgres {
 
   /** Writes the recovery settings for `upstream` (undefined: archive only) and applies them. */
   follow(upstream: Upstream | undefined, options: FollowOptions): Promise<StartOutcome>;
+  /**
+   * Takes the upstream away from the running standby and waits until its WAL receiver is gone: what it has is all that it will
+   * have, and nobody's commit is acknowledged by it, until the next `follow`. False: that was not possible, or not yet.
+   */
+  stopReceiving(): Promise<boolean>;
   /** Whether the running standby's settings are those for `upstream`. */
   compareRecovery(upstream: Upstream | undefined): Promise<{ readonly change: boolean; readonly restart: boolean }>;
 

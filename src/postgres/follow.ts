@@ -21,6 +21,7 @@ export interface FollowParts {
 export async function follow(upstream: Upstream | undefined, options: FollowOptions, parts: FollowParts): Promise<StartOutcome> {
   const { state, lifecycle, server, configuration } = parts;
   if ((await parts.majorVersion()) === 0) return 'pending';
+  state.isCutOff = false;
   await configuration.writeRecovery(upstream);
   const isRoleChange = options.quiet !== true && parts.isTakenOver() && changesRole(state.role, options.role);
   const outcome = await apply(options, isRoleChange || options.quiet === true, (await server.find()) !== undefined, parts);

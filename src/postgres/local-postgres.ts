@@ -53,6 +53,7 @@ import { canSkipSingleUserRecovery } from './rewind/single-user.js';
 import type { RunningServer, ServerConfiguration } from './server-configuration.js';
 import { LocalLogicalSlots } from './slots/logical-slots.js';
 import { advancePhysicalSlot, createPhysicalSlot, dropSlot } from './slots/physical-slots.js';
+import { stopReceiving } from './stop-receiving.js';
 
 /** Limit of one file call below the data directory: a local disk needs microseconds, a stuck one never answers. */
 const FILE_LIMIT_MS = 2000;
@@ -324,6 +325,17 @@ export class LocalPostgres implements Postgres {
       configuration: this.configuration,
       majorVersion: () => this.majorVersion(),
       isTakenOver: () => this.callbacks.wasCalled,
+    });
+  }
+
+  stopReceiving(): Promise<boolean> {
+    return stopReceiving({
+      state: this.state,
+      lifecycle: this.lifecycle,
+      configuration: this.configuration,
+      majorVersion: () => this.majorVersion(),
+      query: (text) => this.heartbeat.query(text),
+      clock: this.options.clock,
     });
   }
 

@@ -66,9 +66,11 @@ export class Observer {
     const isSilent = dataDirectory.kind === 'inaccessible' && dataDirectory.isSilent === true;
     this.parts.probe.noteDirectory(begin, isSilent ? dataDirectory.error : undefined);
     this.parts.probe.touch();
+    // Before the server is asked: a position from after the cut is final, one from before it is not.
+    const { isCutOff } = this.parts.state;
     const isRunning = await this.findProcess();
     const status = isRunning ? await this.status(deadline, withSynchronousState) : await this.notRunning();
-    return this.observation(directory, status);
+    return { ...this.observation(directory, status), ...(isCutOff ? { isCutOff } : {}) };
   }
 
   private observation(directory: DirectoryFacts, status: Status): PostgresObservation {

@@ -120,6 +120,22 @@ test('bootstrap, clone, follow, reload, promote, rewind', { skip, timeout: 120_0
     await until('sync', async () => (await status(first)).standbys[0]?.syncState === 'sync');
   });
 
+  await t.test('a standby that is cut off receives nothing more until it follows again', async () => {
+    assert.equal((await look(second)).isCutOff, undefined);
+    assert.equal(await second.postgres.stopReceiving(), true, second.log.join('\n'));
+    assert.equal((await status(first)).standbys.length, 0);
+    const { receiveLsn } = await status(second);
+    await first.postgres.createPhysicalSlot('written_meanwhile');
+    await first.postgres.checkpoint({});
+    assert.ok((await status(first)).walLsn > receiveLsn);
+    const seen = await look(second);
+    assert.equal(seen.isCutOff, true);
+    assert.equal((await status(second)).receiveLsn, receiveLsn);
+    assert.equal(await second.postgres.follow(first.upstream, { role: 'replica', how: 'reload' }), 'ready');
+    assert.equal((await look(second)).isCutOff, undefined);
+    await until('streaming again', async () => (await status(second)).receiveLsn > receiveLsn);
+  });
+
   await t.test('settings that need a restart are told, and taken back', async () => {
     const changed = {
       ...first.settings,

@@ -45,13 +45,21 @@ export function drawPlan(seed: number, fixed: Partial<Plan> = {}, favoured: read
 }
 
 /**
- * The plan of a seed as `npm run sim` runs it: every third one in synchronous mode. The regressions keep the plain plans,
- * with which their seeds were found.
+ * The plan of a seed as `npm run sim` runs it: every third one in a synchronous mode, priority and quorum by turns. The
+ * regressions keep the plain plans, with which their seeds were found.
  */
 export function planOf(seed: number, fixed: Partial<Plan> = {}, favoured: readonly string[] = []): Plan {
   if (seed % 3 !== 0 || fixed.config !== undefined) return drawPlan(seed, fixed, favoured);
-  const synchronous = { synchronous_mode: true, synchronous_mode_strict: seed % 5 === 0, synchronous_node_count: seed % 2 === 0 ? 1 : 2 };
-  return drawPlan(seed, { ...fixed, config: synchronous }, favoured);
+  return drawPlan(seed, { ...fixed, ...synchronousPlan(seed % 2 === 0 ? true : 'quorum', seed) }, favoured);
+}
+
+/** A synchronous mode; strict mode and the number of standbys by the seed. */
+export function synchronousPlan(mode: true | 'quorum', seed: number): Partial<Plan> {
+  return {
+    config: { synchronous_mode: mode, synchronous_mode_strict: seed % 5 === 0, synchronous_node_count: seed % 4 < 2 ? 1 : 2 },
+    // Servers that follow by a restart only can't be cut off before a vote (docs/replication_modes.md).
+    ...(mode === 'quorum' ? { needsRestartToFollow: false } : {}),
+  };
 }
 
 function drawConfig(random: SeededRandom, [ttl, loopWait, retryTimeout]: TimingSeconds): Readonly<Record<string, unknown>> {

@@ -1,5 +1,6 @@
 import { isJsonObject, parseJson, stringifyJson } from '../base/json.js';
 import { LSN_ZERO, type Lsn, maxLsn } from '../base/lsn.js';
+import { FOLLOWS_BY_RELOAD_FROM } from '../cluster/postgres-state.js';
 import type { FailsafePing, PeerStatus, Peers } from '../ports/peers.js';
 import type { SimEnvironment, SimPeer } from './environment.js';
 import type { SeededRandom } from './prng.js';
@@ -55,6 +56,9 @@ async function status(asker: Asker, peer: string, timeoutMs: number): Promise<Pe
     timeline: Number(document['timeline']),
     tags: isJsonObject(document['tags']) ? document['tags'] : {},
     isWatchdogFailed: false,
+    ...(isInRecovery && snapshot.postgres.isCutOff !== true && snapshot.postgres.majorVersion >= FOLLOWS_BY_RELOAD_FROM
+      ? { isReceiving: true }
+      : {}),
   };
 }
 

@@ -50,6 +50,7 @@ export class SimPostgres implements Postgres {
   private isCancelled = false;
   /** The status query times out while this is set. */
   isSlow = false;
+  private isCutOff = false;
   private readonly o: SimPostgresOptions;
   private lastControl: ControlData | undefined;
   private readonly listeners = new Set<(event: PostgresEvent) => void>();
@@ -67,6 +68,7 @@ export class SimPostgres implements Postgres {
 
   async observe(options?: { readonly timeoutMs: number }): Promise<PostgresObservation> {
     const { server, scheduler } = this.o;
+    const { isCutOff } = this;
     const isMute = (): boolean => server.isRunning && (this.isSlow || server.isFrozen);
     if (isMute() && options !== undefined) await this.o.guard(scheduler.sleep(options.timeoutMs));
     if (isStarting(this.state) && server.isRunning && !server.isStarting) {
@@ -80,7 +82,7 @@ export class SimPostgres implements Postgres {
       stateSince: this.stateSince,
       role: this.role,
       dataDirectory: dataDirectoryOf(server),
-      majorVersion: 150_000,
+      majorVersion: this.o.needsRestartToFollow ? 120_000 : 150_000,
       systemId: server.trouble.controlFile === 'unreadable' ? undefined : server.systemId,
       status: !server.isRunning
         ? { kind: 'not-running' }
@@ -90,6 +92,7 @@ export class SimPostgres implements Postgres {
       isTakenOver: this.isTakenOver,
       pendingRestart: {},
       hasRecoveryConfiguration: server.hasStandbySignal,
+      isCutOff,
     };
   }
 
@@ -290,6 +293,7 @@ export class SimPostgres implements Postgres {
 
   async follow(upstream: Upstream | undefined, options: FollowOptions): Promise<StartOutcome> {
     const { server } = this.o;
+    this.isCutOff = false;
     server.setUpstream(upstream?.name);
     if (server.isRunning && options.how === 'reload') {
       if (server.isInRecovery) this.role = options.role;
@@ -302,6 +306,16 @@ export class SimPostgres implements Postgres {
       timeoutMs: options.timeoutMs,
       ...(options.interlock === undefined ? {} : { interlock: options.interlock }),
     });
+  }
+
+  async stopReceiving(): Promise<boolean> {
+    const { server, needsRestartToFollow } = this.o;
+    if (needsRestartToFollow) return false;
+    await this.takeTime(20, 120);
+    if (!server.isRunning || server.isFrozen) return false;
+    server.setUpstream(undefined);
+    this.isCutOff = true;
+    return true;
   }
 
   async compareRecovery(upstream: Upstream | undefined): Promise<{ readonly change: boolean; readonly restart: boolean }> {

@@ -160,6 +160,44 @@ const synchronous: readonly DecisionCase[] = [
       .peers({ b: at(1000) }),
     expect: { ...WINS, log: ['info: Got quorum vote from b'] },
   },
+  {
+    name: 'a voter takes no more WAL of the former leader before it races',
+    given: leaderless()
+      .config({ synchronous_mode: 'quorum' })
+      .sync('d:a,b,c/1')
+      .peers({ b: at(1000) }),
+    expect: { ...WINS, rules: ['race/stop-receiving', ...WINS.rules] },
+  },
+  {
+    name: 'who is cut off already is not cut off again',
+    given: leaderless()
+      .config({ synchronous_mode: 'quorum' })
+      .sync('d:a,b,c/1')
+      .server({ isCutOff: true })
+      .peers({ b: at(1000) }),
+    expect: { ...WINS, beside: ['race/stop-receiving'] },
+  },
+  {
+    name: 'a member that does not vote goes on receiving',
+    given: leaderless().config({ synchronous_mode: 'quorum' }).sync('d:b,c/1'),
+    expect: { ...stays('race/run'), beside: ['race/stop-receiving'] },
+  },
+  {
+    name: 'in priority mode the winner was the only one to acknowledge',
+    given: leaderless().config({ synchronous_mode: true }).sync('d:a'),
+    expect: { ...WINS, beside: ['race/stop-receiving'] },
+  },
+  {
+    name: 'a vote of somebody who still receives does not count yet',
+    given: leaderless()
+      .config({ synchronous_mode: 'quorum' })
+      .sync('d:a,b,c/1')
+      .peers({ b: at(1000, { isReceiving: true }) }),
+    expect: {
+      ...stays('race/run'),
+      log: ['info: The vote of b counts when it receives no more WAL of the former leader'],
+    },
+  },
   { name: 'T135: no vote', given: leaderless().config({ synchronous_mode: 'quorum' }).sync('d:a,b,c/1'), expect: stays('race/run') },
   {
     name: 'T136: a non-voter needs one vote more',

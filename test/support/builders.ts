@@ -30,9 +30,13 @@ export function lsn(bytes: number | bigint): Lsn {
 }
 
 /** A peer that answers, in recovery at `position`. */
-export function at(position: number, rest: { tags?: Tags; timeline?: number; isWatchdogFailed?: boolean } = {}): PeerStatus {
-  const { tags = {}, timeline = 1, isWatchdogFailed = false } = rest;
-  return { kind: 'answered', isInRecovery: true, lsn: lsn(position), timeline, tags, isWatchdogFailed };
+export function at(
+  position: number,
+  rest: { tags?: Tags; timeline?: number; isWatchdogFailed?: boolean; isReceiving?: boolean } = {},
+): PeerStatus {
+  const { tags = {}, timeline = 1, isWatchdogFailed = false, isReceiving } = rest;
+  const extension = isReceiving === undefined ? {} : { isReceiving };
+  return { kind: 'answered', isInRecovery: true, lsn: lsn(position), timeline, tags, isWatchdogFailed, ...extension };
 }
 
 export const RUNNING_AS_PRIMARY: PeerStatus = {
@@ -105,6 +109,7 @@ const OBLIGING: World = {
     replicaTimeline: 1,
     isInitializeWritten: true,
     isSyncPrepared: true,
+    isCutOff: true,
   },
 };
 

@@ -55,7 +55,16 @@ function summary(rounds: readonly Round[], last: Decision, lastObservation: Obse
   };
 }
 
-const QUESTIONS = ['ask-failsafe', 'renew-lock', 'reload-view', 'ask-peers', 'activate-watchdog', 'prepare-sync', 'compare-recovery'];
+const QUESTIONS = [
+  'ask-failsafe',
+  'renew-lock',
+  'reload-view',
+  'ask-peers',
+  'activate-watchdog',
+  'prepare-sync',
+  'compare-recovery',
+  'stop-receiving',
+];
 
 function isQuestion(action: Action): boolean {
   return QUESTIONS.includes(action.kind) || action.kind.startsWith('read-');
@@ -151,6 +160,8 @@ function carriedOut(o: Observation, action: Action, world: World): Observation {
       return fact(o, pick(world, 'failsafe'));
     case 'activate-watchdog':
       return fact(o, pick(world, 'isWatchdogActive'));
+    case 'stop-receiving':
+      return fact(o, pick(world, 'isCutOff'));
     case 'prepare-sync':
       return fact(o, pick(world, 'isSyncPrepared'));
     case 'read-control-data':

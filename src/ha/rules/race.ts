@@ -28,6 +28,8 @@ import { isForeign } from './identity.js';
 
 /** A leaderless cluster is looked at again after this long, not after loop_wait: clients are waiting. */
 const RETRY_MS = 1000;
+/** After this when all that is missing is a vote that is on its way. */
+const SOON_MS = 100;
 
 const request = (o: KnownObservation) => o.cluster.view.failover;
 const isUnscheduled = (o: KnownObservation): boolean => request(o) !== undefined && request(o)?.scheduledAt === undefined;
@@ -37,7 +39,7 @@ function acquire(lines: readonly Action[] = []): Verdict {
 }
 
 /** This member does not try to become leader now: a primary stops, a standby stays as it is (ha.md §7.0 row 4). */
-function stayOut(o: KnownObservation, memory: Memory, lines: readonly Action[] = []): Verdict {
+function stayOut(o: KnownObservation, memory: Memory, lines: readonly Action[] = [], retryMs = RETRY_MS): Verdict {
   if (o.config.isPaused) {
     return isPrimary(o)
       ? conclude('continue to run as primary without lock', [...lines, { kind: 'set-role', role: 'primary' }])
@@ -45,7 +47,7 @@ function stayOut(o: KnownObservation, memory: Memory, lines: readonly Action[] =
   }
   const isForbidden = o.policy.traits.nofailover;
   const rewind = isForbidden || request(o)?.candidate !== undefined || isPrimary(o) ? armed(memory, o) : memory.rewind;
-  const rest = { remember: { rewind }, wakeAt: milliseconds(o.now + RETRY_MS) };
+  const rest = { remember: { rewind }, wakeAt: milliseconds(o.now + retryMs) };
   if (isPrimary(o)) {
     const why = isForbidden
       ? 'demoting self because I am not allowed to become primary'
@@ -93,7 +95,7 @@ function runRace(o: KnownObservation, memory: Memory, options: { readonly isRequ
     }),
   );
   const judgement = judgeRace(o, answers, options.isRequested ? undefined : o.oldView?.leader?.name);
-  return judgement.yes ? acquire(judgement.log) : stayOut(o, memory, judgement.log);
+  return judgement.yes ? acquire(judgement.log) : stayOut(o, memory, judgement.log, judgement.isWaiting === true ? SOON_MS : RETRY_MS);
 }
 
 /** The manual request while nobody leads (ha.md §10.3); undefined: it does not settle the matter. */
@@ -159,6 +161,20 @@ export const race: readonly Rule<KnownObservation>[] = [
         remember: { raceBackoffStartedAt: startedAt },
         wakeAt: milliseconds(startedAt + o.config.primaryRaceBackoffMs),
       }),
+  }),
+  rule({
+    id: 'race/stop-receiving',
+    why: 'Who votes for a new leader must not acknowledge commits of the old one, whose server may still be alive.',
+    match: (o) =>
+      isQuorumActive(o) &&
+      !o.config.isPaused &&
+      !isPrimary(o) &&
+      isSyncMember(o.cluster.view.sync, o.me) &&
+      request(o)?.candidate !== o.me &&
+      o.postgres.status.kind === 'known' &&
+      o.postgres.isCutOff !== true &&
+      o.facts.isCutOff === undefined,
+    decide: () => ask({ kind: 'stop-receiving' }),
   }),
   rule({
     id: 'race/back-off-after-pre-promote',

@@ -10,6 +10,8 @@ export class InstanceState {
   private currentState: PostgresState = 'stopped';
   private since: Milliseconds;
   role: PostgresRole = 'uninitialized';
+  /** The upstream was taken away from the running standby, and its WAL receiver is gone. */
+  isCutOff = false;
   /** The callback of the start that is under way; `none` when it is part of something that has its own. */
   private pending: StartCallback | 'none' | undefined;
 

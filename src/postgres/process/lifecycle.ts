@@ -79,6 +79,7 @@ export class Lifecycle {
       return 'ready';
     }
     const begin = clock.monotonic();
+    state.isCutOff = false;
     this.isSpawning = true;
     let spawned: Postmaster | StartOutcome;
     try {

@@ -1,8 +1,9 @@
 import { LOCK_MUTATIONS } from './lock.js';
 import type { Mutation } from './mutation.js';
 import { SERVER_MUTATIONS } from './server.js';
+import { SYNCHRONOUS_MUTATIONS } from './synchronous.js';
 
-export const MUTATIONS: readonly Mutation[] = [...LOCK_MUTATIONS, ...SERVER_MUTATIONS];
+export const MUTATIONS: readonly Mutation[] = [...LOCK_MUTATIONS, ...SERVER_MUTATIONS, ...SYNCHRONOUS_MUTATIONS];
 
 /** @throws when there is none of that name. */
 export function mutationNamed(name: string): Mutation {

@@ -1,0 +1,81 @@
+import type { AgentPorts } from '../../agent/environment.js';
+import { isJsonObject, parseJson, stringifyJson } from '../../base/json.js';
+import { ask } from '../../ha/rule.js';
+import { override } from '../override.js';
+import type { Plan } from '../plan.js';
+import { type Mutation, never } from './mutation.js';
+
+const settings = (mode: true | 'quorum'): Partial<Plan> => ({
+  members: 3,
+  config: { synchronous_mode: mode, synchronous_mode_strict: false, synchronous_node_count: 1 },
+  needsRestartToFollow: false,
+});
+const LOSSES = ['agent killed', 'agent frozen', 'member frozen', 'partition', 'member lost'];
+
+/** The key `/sync` is written with another content. */
+function withSync(ports: AgentPorts, change: (sync: Readonly<Record<string, unknown>>) => Readonly<Record<string, unknown>>): AgentPorts {
+  return {
+    ...ports,
+    dcs: override(ports.dcs, {
+      writeSync: (value, version, options) => {
+        const sync = parseJson(value);
+        return ports.dcs.writeSync(isJsonObject(sync) ? stringifyJson(change(sync)) : value, version, options);
+      },
+    }),
+  };
+}
+
+/** Defects of synchronous replication and of the elections that rest on it. */
+export const SYNCHRONOUS_MUTATIONS: readonly Mutation[] = [
+  {
+    name: 'voters-go-on-receiving',
+    what: 'In quorum mode a member votes and still acknowledges commits of the former leader.',
+    plan: settings('quorum'),
+    favoured: LOSSES,
+    rules: { 'race/stop-receiving': never },
+    ports: (ports) => ({
+      ...ports,
+      peers: override(ports.peers, {
+        status: async (name, url, timeoutMs) => {
+          const answer = await ports.peers.status(name, url, timeoutMs);
+          return answer.kind === 'answered' ? { ...answer, isReceiving: false } : answer;
+        },
+      }),
+    }),
+  },
+  {
+    name: 'quorum-one-lower',
+    what: 'The quorum in `/sync` is one lower than the numbers ask for.',
+    plan: settings('quorum'),
+    favoured: LOSSES,
+    ports: (ports) => withSync(ports, (sync) => ({ ...sync, quorum: Math.max(Number(sync['quorum'] ?? 0) - 1, 0) })),
+  },
+  {
+    name: 'names-are-not-set',
+    what: '`/sync` is kept, and commits wait for nobody.',
+    plan: settings(true),
+    favoured: LOSSES,
+    ports: (ports) => ({ ...ports, postgres: override(ports.postgres, { setSynchronousStandbyNames: async () => undefined }) }),
+  },
+  {
+    name: 'everybody-may-race',
+    what: 'In priority mode a member that `/sync` does not name takes part in races.',
+    plan: settings(true),
+    favoured: LOSSES,
+    rules: { 'race/not-synchronous': never },
+  },
+  {
+    name: 'promoted-before-sync-is-prepared',
+    what: 'The winner is promoted before `/sync` and the names are in force.',
+    plan: settings(true),
+    favoured: LOSSES,
+    rules: { 'holder/prepare-sync': never, 'holder/sync-changed-by-others': never },
+  },
+  {
+    name: 'any-answer-is-a-vote',
+    what: 'In quorum mode the winner asks nobody.',
+    plan: settings('quorum'),
+    favoured: LOSSES,
+    rules: { 'race/run': () => (o) => (o.facts.acquire === undefined ? ask({ kind: 'acquire-lock' }) : undefined) },
+  },
+];
