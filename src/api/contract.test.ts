@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { portOf, raw, serving } from '../../test/support/api-client.js';
+import type { Scene } from '../../test/support/builders.js';
 import { FakeAgentControl, primary, standby } from '../../test/support/fake-agent-control.js';
 
 /** rest-api.md §11, in this order. */
@@ -75,6 +76,24 @@ test('/cluster: fields, their order, and a scheduled switchover', async () => {
   ]);
   assert.deepEqual(await roles(new FakeAgentControl(listed)), ['leader', 'replica', 'replica']);
   assert.deepEqual((await roles(new FakeAgentControl(primary).configure({ standby_cluster: { host: 'far' } })))[0], 'standby_leader');
+});
+
+test('/patroni: in quorum mode a standby says whether it may still acknowledge commits', async () => {
+  const receives = async (scene: Scene, data: Readonly<Record<string, unknown>>): Promise<unknown> => {
+    let found: unknown;
+    await serving(new FakeAgentControl(scene.config(data)), async (ask) => {
+      found = (JSON.parse((await ask('GET', '/patroni')).body) as { receives_wal?: unknown }).receives_wal;
+    });
+    return found;
+  };
+  const quorum = { synchronous_mode: 'quorum' };
+  const voter = standby.sync('b:a/1');
+  assert.equal(await receives(voter, quorum), true);
+  assert.equal(await receives(voter.server({ isCutOff: true }), quorum), undefined);
+  assert.equal(await receives(voter.server({ majorVersion: 120_000 }), quorum), undefined, 'it can not be cut off without a restart');
+  assert.equal(await receives(voter, {}), true, 'the key is one of quorum mode still');
+  assert.equal(await receives(standby.sync('b:a'), { synchronous_mode: true }), undefined);
+  assert.equal(await receives(primary, quorum), undefined);
 });
 
 test('/history: lines as they are stored', async () => {

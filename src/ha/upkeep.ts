@@ -30,7 +30,7 @@ function maintained(decision: Decision, o: KnownObservation): Decision {
     ...(awaited !== undefined && awaited.line !== decision.memory.announcedSchedule ? [log('info', awaited.line)] : []),
     ...leaderUpkeep(o, decision.memory),
     ...slots.actions,
-    ...(o.postgres.isTakenOver || o.postgres.status.kind !== 'known' ? [] : [{ kind: 'callback', action: 'on_start' } as const]),
+    ...(isTakeoverToTell(decision, o) ? [{ kind: 'callback', action: 'on_start' } as const] : []),
     ...(decision.actions.some((action) => action.kind === 'start-job') ? [] : [{ kind: 'apply-scheduled-restart' } as const]),
   ];
   const wakeAt =
@@ -50,6 +50,12 @@ function withFailsafeUpkeep(decision: Decision, o: Observation): Decision {
   if (view === undefined || o.job !== undefined || o.config.isPaused) return decision;
   const slots = planSlots({ ...o, cluster: { kind: 'known', view } }).filter((action) => ADVANCING.includes(action.kind));
   return { ...decision, actions: [...decision.actions, ...slots] };
+}
+
+/** The member that ends a bootstrap says so itself. */
+function isTakeoverToTell({ actions }: Decision, o: KnownObservation): boolean {
+  const isTold = o.postgres.isTakenOver || actions.some(({ kind }) => kind === 'callback');
+  return !isTold && o.postgres.status.kind === 'known';
 }
 
 const ADVANCING: readonly Action['kind'][] = ['advance-slot', 'advance-logical-slots'];

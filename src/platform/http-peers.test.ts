@@ -29,6 +29,7 @@ describe('parsePeerStatus', () => {
     ['text is no position', { role: 'replica', xlog: { received_location: '1', replayed_location: 1 } }, { kind: 'unreachable' }],
     ['PostgreSQL down', { role: 'replica', state: 'stopped' }, { kind: 'unreachable' }],
     ['not an object', [replica], { kind: 'unreachable' }],
+    ['still receiving', { ...replica, receives_wal: true }, { isReceiving: true, timeline: 0 }],
     ['watchdog', { ...replica, watchdog_failed: true }, { isWatchdogFailed: true, timeline: 0 }],
     ['timeline and tags', { ...replica, timeline: 4, tags: { nofailover: true } }, { timeline: 4, tags: { nofailover: true } }],
   ];

@@ -1,5 +1,5 @@
 import { stringifyJson } from '../base/json.js';
-import { AcknowledgedCommits } from './checkers/acknowledged.js';
+import { AcknowledgedCommits, syncOf } from './checkers/acknowledged.js';
 import { DecisionWatch } from './checkers/decisions.js';
 import { HandOverWatch } from './checkers/handed-over.js';
 import { whatIsWrongWithHistory } from './checkers/history-key.js';
@@ -7,7 +7,7 @@ import { checkLockChanges } from './checkers/lock-changes.js';
 import { checkNofailover } from './checkers/nofailover.js';
 import { checkOnePrimary } from './checkers/one-primary.js';
 import { checkOwnLease } from './checkers/own-lease.js';
-import { checkQuorumOverlap } from './checkers/quorum-overlap.js';
+import { checkQuorumOverlap, isModeOn } from './checkers/quorum-overlap.js';
 import { whatIsWrong } from './checkers/recovery.js';
 import { whoHasDiverged } from './checkers/wal-prefix.js';
 import { drawPlan } from './draw-plan.js';
@@ -138,7 +138,11 @@ export class Run {
   async switchOver(): Promise<void> {
     const { world } = this;
     const former = world.holder === undefined ? undefined : world.server(world.holder);
-    const isPossible = world.members.some((member) => member.server !== former && member.mayLead);
+    // A standby below another one is never a synchronous standby.
+    const { voters } = syncOf(world);
+    const isPossible = world.members.some(
+      (member) => member.server !== former && member.mayLead && (!isModeOn(world) || voters.includes(member.name)),
+    );
     if (this.isBroken || former === undefined || !isPossible) return;
     this.handOver = new HandOverWatch(world, former);
     world.trace(`switchover from ${former.name}`);

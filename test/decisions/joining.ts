@@ -295,6 +295,15 @@ export const bootstrapCases: readonly DecisionCase[] = [
     },
   },
   {
+    name: 'the first start is told once',
+    given: done().server({ isTakenOver: false }),
+    expect: {
+      rules: ['bootstrap/finish'],
+      reason: 'initialized a new cluster',
+      actions: ['write-initialize overwrite', 'write-config', 'take-lock', 'callback on_start', 'checkpoint-after-promote'],
+    },
+  },
+  {
     name: 'the watchdog is armed first',
     given: done().watchdog({ needsActivation: true }),
     expect: {

@@ -31,7 +31,7 @@ export function checkQuorumOverlap(world: World): void {
   );
 }
 
-function isModeOn(world: World): boolean {
+export function isModeOn(world: World): boolean {
   const parsed = parseGlobalConfig(parseJsonObject(world.store.get(`${CLUSTER}config`)?.value ?? '') ?? {});
   return !('invalid' in parsed) && parsed.config.synchronousMode !== 'off';
 }

@@ -25,6 +25,24 @@ function withSync(ports: AgentPorts, change: (sync: Readonly<Record<string, unkn
   };
 }
 
+function namedButNotSet(ports: AgentPorts): AgentPorts {
+  let named = '';
+  return {
+    ...ports,
+    postgres: override(ports.postgres, {
+      setSynchronousStandbyNames: async (value) => {
+        named = value ?? '';
+      },
+      observe: async (options) => {
+        const seen = await ports.postgres.observe(options);
+        if (seen.status.kind !== 'known') return seen;
+        const standbys = seen.status.value.standbys.map((standby) => ({ ...standby, syncState: 'sync' }));
+        return { ...seen, status: { kind: 'known', value: { ...seen.status.value, synchronousStandbyNames: named, standbys } } };
+      },
+    }),
+  };
+}
+
 /** Defects of synchronous replication and of the elections that rest on it. */
 export const SYNCHRONOUS_MUTATIONS: readonly Mutation[] = [
   {
@@ -52,10 +70,10 @@ export const SYNCHRONOUS_MUTATIONS: readonly Mutation[] = [
   },
   {
     name: 'names-are-not-set',
-    what: '`/sync` is kept, and commits wait for nobody.',
+    what: 'The server is said to have the names that were set, and has none: commits wait for nobody.',
     plan: settings(true),
     favoured: LOSSES,
-    ports: (ports) => ({ ...ports, postgres: override(ports.postgres, { setSynchronousStandbyNames: async () => undefined }) }),
+    ports: namedButNotSet,
   },
   {
     name: 'everybody-may-race',
