@@ -31,6 +31,7 @@ import { Publisher } from './publisher.js';
 import { applyScheduledRestart } from './scheduled-restart.js';
 import { shutdown } from './shutdown.js';
 import { type AgentState, initialState } from './state.js';
+import { SyncDuty } from './sync-duty.js';
 import { SyncKeeper } from './sync-keeper.js';
 
 /** A decision needs a handful of rounds; more means that two rules hand the cycle to each other. */
@@ -477,8 +478,7 @@ export class Agent {
 
   /** The own lease ended by own clock: a primary stops now, whatever the cycle is waiting for. */
   private async fence(): Promise<void> {
-    this.controller.invalidate();
-    this.wake();
+    this.onServerEvent();
     const o = this.observation({}, []);
     const running = this.jobs.current?.job;
     // A standby when it was looked at last may have been promoted since.
@@ -552,6 +552,7 @@ export class Agent {
     const { ports, state } = this;
     return {
       ...ports,
+      duty: new SyncDuty({ ports, state, publisher: this.publisher, observe: () => this.observation({}, []) }),
       config: () => state.config,
       policy: () => ports.configuration.policy(),
       leaseEnd: () => this.lock.stopBy,
@@ -635,6 +636,5 @@ export class Agent {
 }
 
 function roleClassOf(role: string): string {
-  if (role === 'promoted') return 'primary';
-  return role === 'demoted' ? 'replica' : role;
+  return role === 'promoted' ? 'primary' : role === 'demoted' ? 'replica' : role;
 }

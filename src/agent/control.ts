@@ -1,9 +1,9 @@
 import { seconds } from '../base/duration.js';
-import { publishedTags } from '../cluster/tags.js';
 import { type ClusterView, memberNamed } from '../cluster/view.js';
 import { limitationOf } from '../ha/election.js';
 import { jobName } from '../ha/job.js';
 import { type Observation, ownLsn } from '../ha/observation.js';
+import { effectiveTags } from '../ha/sync/duty.js';
 import type { AgentControl, AgentSnapshot, FailsafeAcceptance, RestartRequest, ScheduledRestart } from '../ports/agent-control.js';
 import type { FailsafePing } from '../ports/peers.js';
 import type { AgentPorts } from './environment.js';
@@ -204,7 +204,7 @@ export class AgentController implements AgentControl {
       isFailsafeActive: failsafe.isActive,
       failsafe: failsafe.map,
       dcsLastSeen: state.dcsLastSeen,
-      tags: publishedTags(ports.configuration.identity().tags),
+      tags: effectiveTags(ports.configuration.identity().tags, state.renouncing > 0),
       scheduledRestart: state.scheduledRestart,
       isWatchdogFailed: !ports.watchdog.isHealthy(),
       nextCycleInMs: state.nextRun - now,

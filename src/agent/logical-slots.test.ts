@@ -133,7 +133,8 @@ describe('copying logical slots', () => {
       },
     };
     // Only what the job uses of its services.
-    const s = { postgres, logicalSlots: slots, log: memoryLog(log), forgetLogicalSlots: () => undefined } as unknown as JobServices;
+    const duty: JobServices['duty'] = { without: (work) => work() };
+    const s = { postgres, duty, logicalSlots: slots, log: memoryLog(log), forgetLogicalSlots: () => undefined } as unknown as JobServices;
     const end = await copyLogicalSlots(LEADER, WANTED, s, { isCancelled: false, closePrePromote: () => undefined });
     assert.ok(end.kind === 'copy-logical-slots');
     return { outcome: end.outcome, calls, log };

@@ -6,6 +6,7 @@ import { memberNamed } from '../cluster/view.js';
 import { memberDocument } from '../ha/member-document.js';
 import { type KnownObservation, type Observation, ownLsn } from '../ha/observation.js';
 import { publishedSlots, retainSlots } from '../ha/slots-publish.js';
+import { effectiveTags } from '../ha/sync/duty.js';
 import { DcsUnavailable } from '../ports/dcs.js';
 import type { AgentPorts } from './environment.js';
 import type { AgentState } from './state.js';
@@ -17,26 +18,37 @@ const READS_STATUS_FROM = [2, 1, 0];
 export class Publisher {
   private readonly ports: AgentPorts;
   private readonly state: AgentState;
+  private last: Promise<unknown> = Promise.resolve();
 
   constructor(ports: AgentPorts, state: AgentState) {
     this.ports = ports;
     this.state = state;
   }
 
-  /** `members/<me>`; skipped by the store when nothing changed and the session still owns the key. */
-  async member(o: Observation): Promise<void> {
+  /**
+   * `members/<me>`; skipped by the store when nothing changed and the session still owns the key. One after the other:
+   * what was collected earlier must not overwrite what was collected later. @returns whether the store has it.
+   */
+  member(o: Observation): Promise<boolean> {
+    const next = this.last.then(() => this.writeMember(o));
+    this.last = next.catch(() => undefined);
+    return next;
+  }
+
+  private async writeMember(o: Observation): Promise<boolean> {
     const { dcs, configuration } = this.ports;
+    const identity = configuration.identity();
     const start = o.postgres.status.kind === 'known' ? o.postgres.status.value.postmasterStartTime : undefined;
     const document = memberDocument(
       o,
       this.state.memory,
-      configuration.identity(),
+      { ...identity, tags: effectiveTags(identity.tags, this.state.renouncing > 0) },
       await this.timeline(o),
       this.state.scheduledRestart,
       start,
     );
     const known = this.state.view === undefined ? undefined : memberNamed(this.state.view, o.me);
-    await this.quietly('member key', () => dcs.touchMember(stringifyJson(document), known, { timeoutMs: o.config.retryTimeoutMs }));
+    return this.quietly('member key', () => dcs.touchMember(stringifyJson(document), known, { timeoutMs: o.config.retryTimeoutMs }));
   }
 
   /** After a renewal: position, slots, retained slots; the legacy key for old members. */

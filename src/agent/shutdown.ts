@@ -27,19 +27,21 @@ export async function shutdown(s: JobServices, jobs: JobRunner, state: AgentStat
   s.postgres.resetCancellation();
   const isLeader = s.holdsLock();
   let isReleased = false;
-  const isStopped = await s.postgres.stop({
-    mode: 'fast',
-    checkpoint: isLeader,
-    timeoutMs: state.config.primaryStopTimeoutMs,
-    onSafepoint: () => s.watchdog.disable(),
-    ...(isLeader
-      ? {
-          onShutdownCheckpoint: async (positions) => {
-            isReleased = await tryHandOver(positions, s, { isCancelled: false });
-          },
-        }
-      : {}),
-  });
+  const stop = (): Promise<boolean> =>
+    s.postgres.stop({
+      mode: 'fast',
+      checkpoint: isLeader,
+      timeoutMs: state.config.primaryStopTimeoutMs,
+      onSafepoint: () => s.watchdog.disable(),
+      ...(isLeader
+        ? {
+            onShutdownCheckpoint: async (positions) => {
+              isReleased = await tryHandOver(positions, s, { isCancelled: false });
+            },
+          }
+        : {}),
+    });
+  const isStopped = await s.duty.without(stop, { isCancelled: false });
   if (!isStopped) {
     s.log.error(`PostgreSQL shutdown failed, leader key not removed.${s.watchdog.isArmed ? ' Leaving watchdog running.' : ''}`);
     return;

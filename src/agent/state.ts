@@ -32,6 +32,8 @@ export interface AgentState {
   /** Last written status and member documents, to skip equal writes. */
   lastStatus: string | undefined;
   nextRun: number;
+  /** How many planned ends of the server are under way, for which this standby asked not to be synchronous. */
+  renouncing: number;
 }
 
 export function initialState(
@@ -57,5 +59,6 @@ export function initialState(
     scheduledAfterStart: undefined,
     lastStatus: undefined,
     nextRun: 0,
+    renouncing: 0,
   };
 }

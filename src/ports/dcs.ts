@@ -22,7 +22,7 @@ export type DcsEvent =
   | { readonly kind: 'config-changed' }
   | { readonly kind: 'status-changed' }
   | { readonly kind: 'failover-changed' }
-  /** `isMembership`: a member came or went; else it only published something new. */
+  /** `isMembership`: a member came, went or has other tags; else it only published something new. */
   | { readonly kind: 'members-changed'; readonly isMembership: boolean }
   | { readonly kind: 'sync-changed' }
   /** The watch broke or began anew: what was missed is unknown. */

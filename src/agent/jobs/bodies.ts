@@ -94,7 +94,9 @@ function whileLeading(s: JobServices, control: JobControl): { readonly isCancell
 }
 
 async function restart(job: Extract<Job, { kind: 'restart' }>, s: JobServices, control: JobControl): Promise<JobEnd> {
-  await s.postgres.restart({ timeoutMs: job.timeoutMs, interlock: job.isStandby === true ? control : whileLeading(s, control) });
+  const { timeoutMs } = job;
+  if (job.isStandby === true) await s.duty.without(() => s.postgres.restart({ timeoutMs, interlock: control }), control);
+  else await s.postgres.restart({ timeoutMs, interlock: whileLeading(s, control) });
   return { kind: job.kind };
 }
 
@@ -136,6 +138,11 @@ async function rewind(leader: Upstream, s: JobServices): Promise<JobEnd> {
 }
 
 async function reinitialize(fromLeader: boolean, s: JobServices, control: JobControl): Promise<JobEnd> {
+  const end = await s.duty.without(() => copyAnew(fromLeader, s, control), control);
+  return end ?? { kind: 'reinitialize' };
+}
+
+async function copyAnew(fromLeader: boolean, s: JobServices, control: JobControl): Promise<JobEnd> {
   const source = await s.freshCloneSource(fromLeader);
   if (source === undefined) {
     s.log.error('reinitialize gave up: the cluster has no leader to copy from');

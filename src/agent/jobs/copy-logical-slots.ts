@@ -37,6 +37,11 @@ async function copy(leader: Upstream, wanted: readonly LogicalSlotDefinition[], 
     s.log.error(`logical slots are not copied: max_replication_slots leaves room for ${room}, ${copies.length} are needed`);
     return 'not-now';
   }
+  return (await s.duty.without(() => putInPlace(copies, s, control), control)) ?? 'not-now';
+}
+
+async function putInPlace(copies: readonly SlotCopy[], s: JobServices, control: JobControl): Promise<Outcome> {
+  const { logicalSlots } = s;
   s.forgetLogicalSlots();
   if (!(await s.postgres.stop({ mode: 'fast', checkpoint: true, timeoutMs: STOP_MS }))) return 'not-now';
   let outcome: Outcome = 'copied';

@@ -7,6 +7,7 @@ import type { Log } from '../../ports/log.js';
 import type { LogicalSlots } from '../../ports/logical-slots.js';
 import type { Postgres, Upstream } from '../../ports/postgres.js';
 import type { Watchdog } from '../../ports/watchdog.js';
+import type { SyncDuty } from '../sync-duty.js';
 
 /** What jobs get from the agent. Each call uses the state of the moment, not of the job's start. */
 export interface JobServices {
@@ -15,6 +16,7 @@ export interface JobServices {
   readonly postgres: Postgres;
   readonly logicalSlots: LogicalSlots;
   readonly watchdog: Watchdog;
+  readonly duty: Pick<SyncDuty, 'without'>;
   config(): GlobalConfig;
   policy(): LocalPolicy;
   /** Monotonic time at which the own lease ends or an armed watchdog fires, whatever is sooner. */

@@ -1,3 +1,5 @@
+import { deepEqualByText } from '../../base/python-values.js';
+import { parseMemberData } from '../../cluster/member.js';
 import type { DcsEvent } from '../../ports/dcs.js';
 
 /**
@@ -6,7 +8,8 @@ import type { DcsEvent } from '../../ports/dcs.js';
  */
 export function eventOf(key: string, before: string | undefined, after: string | undefined): DcsEvent | undefined {
   if (before === after) return undefined;
-  if (/^members\/[^/]+$/.test(key)) return { kind: 'members-changed', isMembership: before === undefined || after === undefined };
+  if (/^members\/[^/]+$/.test(key))
+    return { kind: 'members-changed', isMembership: before === undefined || after === undefined || hasOtherTags(before, after) };
   switch (key) {
     case 'leader':
       return { kind: 'leader-changed' };
@@ -22,4 +25,10 @@ export function eventOf(key: string, before: string | undefined, after: string |
     default:
       return undefined;
   }
+}
+
+/** Tags say what the others may expect of a member: who takes its synchronous duty off waits for the leader to see it. */
+function hasOtherTags(before: string, after: string): boolean {
+  if (!before.includes('"tags"') && !after.includes('"tags"')) return false;
+  return !deepEqualByText(parseMemberData(before)['tags'], parseMemberData(after)['tags']);
 }
