@@ -47,6 +47,7 @@ import { ServerProcess } from './process/server-process.js';
 import { toolPath } from './process/tools.js';
 import { Provision } from './provision.js';
 import { runCheckpoint } from './query/checkpoint.js';
+import { ConnectionProblem } from './query/errors.js';
 import { Heartbeat } from './query/heartbeat.js';
 import { identifySystem } from './query/replication.js';
 import { canSkipSingleUserRecovery } from './rewind/single-user.js';
@@ -101,7 +102,7 @@ export class LocalPostgres implements Postgres {
   /** A server that was there before us is not ready yet. */
   private isJoining = false;
   private takingOver: Promise<void> | undefined;
-  /** Settings changed while the server was starting with the former ones. */
+  /** Settings changed while the server was starting with the former ones, or did not answer. */
   private mustReapply = false;
   private readonly provision: Provision;
   private readonly divergence: Divergence;
@@ -226,7 +227,9 @@ export class LocalPostgres implements Postgres {
     await this.within(options.timeoutMs / 2, this.joining);
     if (this.takingOver !== undefined) await this.within(options.timeoutMs / 4, this.takingOver);
     const left = options.timeoutMs - (this.options.clock.monotonic() - begin);
-    return this.observer.observe(Math.max(left, options.timeoutMs / 4), options.withSynchronousState);
+    const seen = await this.observer.observe(Math.max(left, options.timeoutMs / 4), options.withSynchronousState);
+    if (this.mustReapply && seen.state === 'running' && seen.status.kind === 'known') this.reapply();
+    return seen;
   }
 
   subscribe(listener: (event: PostgresEvent) => void): () => void {
@@ -465,7 +468,12 @@ export class LocalPostgres implements Postgres {
     this.settings = settings;
     const isRunning = this.server.current() !== undefined && this.state.state === 'running' && !this.provision.isCustomBootstrap;
     const server = isRunning ? this.running() : undefined;
-    const { isChanged } = await this.configuration.apply(settings, server, options);
+    const { isChanged } = await this.configuration.apply(settings, server, options).catch((error: unknown) => {
+      if (!(error instanceof ConnectionProblem)) throw error;
+      this.options.log.warning(`the settings are applied when the server answers again: ${error.message}`);
+      this.mustReapply = true;
+      return { isChanged: false };
+    });
     if (server === undefined && this.server.current() !== undefined) this.mustReapply = true;
     if (server === undefined || !isChanged) return;
     if (!(await this.lifecycle.reload())) return;

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -149,6 +150,27 @@ test('bootstrap, clone, follow, reload, promote, rewind', { skip, timeout: 120_0
     assert.equal((await status(first)).synchronousStandbyNames, 'n2', 'a reload does not blank it');
     await first.postgres.applySettings(first.settings, { force: false });
     assert.deepEqual((await look(first)).pendingRestart, {});
+  });
+
+  await t.test('settings that change while the server does not answer are applied when it does', async () => {
+    const postmaster = Number(readFileSync(join(first.settings.dataDir, 'postmaster.pid'), 'utf8').split('\n')[0]);
+    const sessions = execFileSync('pgrep', ['-P', String(postmaster), '-f', ' postgres postgres '], { encoding: 'utf8' });
+    const conf = (): string => readFileSync(join(first.settings.dataDir, 'postgresql.conf'), 'utf8');
+    const changed = { ...first.settings, parameters: { ...first.settings.parameters, work_mem: '12MB' } };
+    process.kill(postmaster, 'SIGSTOP');
+    try {
+      for (const pid of sessions.trim().split('\n')) process.kill(Number(pid), 'SIGTERM');
+      await first.postgres.applySettings(changed, { force: false });
+      assert.ok(
+        first.log.some((line) => line.includes('the settings are applied when the server answers again')),
+        first.log.join('\n'),
+      );
+      assert.ok(!conf().includes('12MB'));
+    } finally {
+      process.kill(postmaster, 'SIGCONT');
+    }
+    await until('applied', async () => (await look(first)).status.kind === 'known' && conf().includes("work_mem = '12MB'"));
+    await first.postgres.applySettings(first.settings, { force: false });
   });
 
   await t.test('new agents take over what runs', async () => {

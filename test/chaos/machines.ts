@@ -115,6 +115,9 @@ export class MemberMachine {
         data_dir: this.dataDir,
         pg_hba: ['local all all trust', 'host replication replicator 10.77.0.0/16 md5', 'host all all 10.77.0.0/16 md5'],
         parameters: { unix_socket_directories: this.disk },
+        // Nobody is there who could order it: a rewind may break off half-way, and the cluster must become whole.
+        remove_data_directory_on_rewind_failure: true,
+        remove_data_directory_on_diverged_timelines: true,
       },
     };
     writeFileSync(this.configFile, JSON.stringify(configuration, undefined, 2));
@@ -184,7 +187,9 @@ export class MemberMachine {
   fillDisk(): () => void {
     const file = join(this.disk, 'filler');
     const { bavail, bsize } = statfsSync(this.disk);
-    execFileSync('fallocate', ['-l', String(Math.max(Number(bavail) * Number(bsize) - 4096, 4096)), file]);
+    const bytes = Number(bavail) * Number(bsize) - 4096;
+    // It may be full already.
+    if (bytes > 0) execFileSync('fallocate', ['-l', String(bytes), file]);
     return () => rmSync(file, { force: true });
   }
 
