@@ -95,6 +95,8 @@ export class Provision {
     const { state, configuration, clock, log, runner, scope } = this.parts;
     const settings = this.parts.settings();
     state.setState('creating replica');
+    // What was there is removed.
+    state.role = 'uninitialized';
     try {
       const target = source === undefined ? undefined : configuration.remoteTarget(source, 'replication');
       const isDone = await createReplica(

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, readlinkSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -62,6 +62,29 @@ test('moving aside replaces an earlier failure and points the links there', asyn
   assert.equal(readlinkSync(join(root, 'data.failed', 'pg_wal')), join(root, 'wal.failed'));
   assert.equal(existsSync(join(root, 'data.failed', 'pg_wal', 'segment')), true);
   assert.equal(readlinkSync(join(root, 'data.failed', 'pg_tblspc', '16385')), join(root, 'space.failed'));
+});
+
+test('a data directory that can not be renamed is not started or adopted any more (crunchy-containers-1297)', async () => {
+  // Its name leaves no room for the ending, as a mount point refuses to be renamed.
+  const data = join(scratch(), 'd'.repeat(252));
+  mkdirSync(join(data, 'global'), { recursive: true });
+  writeFileSync(join(data, 'global', 'pg_control'), 'control');
+  writeFileSync(join(data, 'PG_VERSION'), '15');
+  await moveDataDirectoryAside(data, log);
+  assert.equal(existsSync(join(data, 'global', 'pg_control')), false);
+  assert.equal(readFileSync(join(data, 'global', 'pg_control.failed'), 'utf8'), 'control');
+  assert.equal(await isDataDirectoryEmpty(data), false);
+  assert.equal(readFileSync(join(data, 'PG_VERSION'), 'utf8'), '15');
+});
+
+test('a removal that breaks off leaves nothing that starts (canonical-1152)', async () => {
+  const { data } = withLinks();
+  rmSync(join(data, 'pg_tblspc'), { recursive: true });
+  // A link to itself can't be read.
+  symlinkSync(join(data, 'pg_tblspc'), join(data, 'pg_tblspc'));
+  await removeDataDirectory(data, log);
+  assert.equal(existsSync(join(data, 'pg_wal', 'segment')), true);
+  assert.deepEqual(readdirSync(join(data, 'global')), []);
 });
 
 test('hba lines are appended with a blank line before', async () => {

@@ -71,6 +71,8 @@ export async function removeDataDirectory(dataDir: string, log: Log): Promise<vo
     const info = await lstat(path);
     if (!info.isDirectory()) await unlink(path);
     else {
+      // First of all: without it nothing starts on what is left when the removal breaks off.
+      await rm(controlFile(path), REMOVE);
       for (const { target } of await outsideDirectories(path)) await rm(target, REMOVE).catch(() => undefined);
       await removeFolder(path);
     }
@@ -92,8 +94,8 @@ async function removeFolder(path: string): Promise<void> {
 }
 
 /**
- * Renames a data directory and what it links to to `….failed`, replacing what an earlier failure left. Errors are logged;
- * what was done until then stays.
+ * Renames a data directory and what it links to to `….failed`, replacing what an earlier failure left. One that can't be
+ * renamed, because it is a mount point, stays without its control file: nobody starts half a cluster or adopts it as a whole.
  * @throws DataDirectoryInUse as `removeDataDirectory`.
  */
 export async function moveDataDirectoryAside(dataDir: string, log: Log): Promise<void> {
@@ -109,7 +111,21 @@ export async function moveDataDirectoryAside(dataDir: string, log: Log): Promise
     await renameToFailed(path, log);
     await clearRewindMarker(dataDir);
   } catch (error) {
-    if (!hasErrorCode(error, 'ENOENT')) log.error(`Could not rename data directory ${dataDir}`, error);
+    if (hasErrorCode(error, 'ENOENT')) return;
+    log.error(`Could not rename data directory ${dataDir}`, error);
+    await disable(path, log);
+  }
+}
+
+const controlFile = (dataDir: string): string => join(dataDir, 'global', 'pg_control');
+
+async function disable(dataDir: string, log: Log): Promise<void> {
+  const file = controlFile(dataDir);
+  try {
+    await rename(file, `${file}.failed`);
+    log.warning(`renaming ${file} to ${file}.failed: nothing starts on these data any more; empty the directory to try again`);
+  } catch (error) {
+    if (!hasErrorCode(error, 'ENOENT')) log.error(`Could not rename ${file}`, error);
   }
 }
 
