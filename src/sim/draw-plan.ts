@@ -1,4 +1,5 @@
 import { FAULTS } from './faults/all.js';
+import { MODES } from './faults/modes.js';
 import type { Plan, PlannedFault, TimingSeconds } from './plan.js';
 import { SeededRandom } from './prng.js';
 
@@ -50,7 +51,20 @@ export function drawPlan(seed: number, fixed: Partial<Plan> = {}, favoured: read
  */
 export function planOf(seed: number, fixed: Partial<Plan> = {}, favoured: readonly string[] = []): Plan {
   if (seed % 3 !== 0 || fixed.config !== undefined) return drawPlan(seed, fixed, favoured);
-  return drawPlan(seed, { ...fixed, ...synchronousPlan(seed % 2 === 0 ? true : 'quorum', seed) }, favoured);
+  const plan = drawPlan(seed, { ...fixed, ...synchronousPlan(seed % 2 === 0 ? true : 'quorum', seed) }, favoured);
+  return seed % 9 === 0 ? withModeChanges(plan) : plan;
+}
+
+/** Operators change the mode and its numbers meanwhile. */
+function withModeChanges(plan: Plan): Plan {
+  const random = new SeededRandom(plan.seed + 1);
+  const changes = [...MODES, ...MODES].map(({ name }) => ({
+    atMs: Math.round(random.between(0, plan.faultsMs)),
+    name,
+    member: 0,
+    seed: Math.floor(random.next() * 2 ** 32),
+  }));
+  return { ...plan, faults: [...plan.faults, ...changes].sort((a, b) => a.atMs - b.atMs) };
 }
 
 /** A synchronous mode; strict mode and the number of standbys by the seed. */

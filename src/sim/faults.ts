@@ -1,5 +1,6 @@
 import { CLUSTER } from './environment.js';
 import { FAULTS } from './faults/all.js';
+import { MODES } from './faults/modes.js';
 import type { SimMember } from './member.js';
 import type { PlannedFault } from './plan.js';
 import { SeededRandom } from './prng.js';
@@ -7,7 +8,7 @@ import type { World } from './world.js';
 
 /** @param seed of what the fault draws. */
 export function happen(world: World, name: string, member: SimMember, seed = 1): void {
-  const fault = FAULTS.find((candidate) => candidate.name === name);
+  const fault = [...FAULTS, ...MODES].find((candidate) => candidate.name === name);
   if (fault === undefined) throw new Error(`no fault is called ${name}`);
   world.trace(`FAULT ${fault.name}: ${member.name}`);
   fault.happen(world, member, new SeededRandom(seed));

@@ -143,7 +143,8 @@ export class MemberMachine {
             LD_PRELOAD: fakeClock,
             FAKETIME_TIMESTAMP_FILE: this.clockFile,
             FAKETIME_NO_CACHE: '1',
-            FAKETIME_DISABLE_SHM: '1',
+            // What the agent starts shares a semaphore with it, and would wait for ever when one of them was killed while it had that.
+            FAKETIME_ONLY_CMDS: 'node',
             FAKETIME_DONT_FAKE_MONOTONIC: '1',
           };
     this.process = new HostProcess(this.host, [process.execPath, join(checkout, 'bin/patroni'), this.configFile], {
