@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { chaos, chaosObstacle } from './chaos.mjs';
+import { installConsul } from './lib/consul.mjs';
 import { installPeer, peerPath } from './lib/peer.mjs';
 import { run, stopChildrenOnSignal } from './lib/running.mjs';
 import { asUnprivileged, readableCheckout, readableNode } from './lib/unprivileged.mjs';
@@ -131,9 +132,19 @@ async function simulation() {
   return code === 0 ? { ...nothing, passed: SIM_SEEDS } : { ...nothing, failed: 1 };
 }
 
+/** The contract and the failures of every store, against its real server. */
+async function stores() {
+  const files = [...testFiles('src', isStore), ...testFiles('test', isStore)];
+  const obstacle = files.some((file) => file.endsWith('.consul.test.js')) ? installConsul() : undefined;
+  if (obstacle) process.stdout.write(`Consul could not be had: ${obstacle}\n`);
+  return nodeTest(files, { concurrency: 1 });
+}
+
 /** Scenarios on whole clusters; those with members of the Python implementation run its present version where it can be had. */
 function integration() {
   const files = testFiles('test/integration', (name) => /\.scenario\.ts$/.test(name));
+  const missing = files.some((file) => file.includes('consul')) ? installConsul() : undefined;
+  if (missing) process.stdout.write(`Consul could not be had: ${missing}\n`);
   if (files.some((file) => file.includes('mixed'))) {
     const obstacle = installPeer();
     process.env.PEER_PATRONI = peerPath() ?? '';
@@ -156,7 +167,7 @@ async function fire() {
 const suites = [
   { name: 'check', run: () => script('check.mjs') },
   { name: 'unit', run: () => nodeTest([...testFiles('src', isUnit), ...testFiles('test', isUnit)]) },
-  { name: 'stores', run: () => nodeTest([...testFiles('src', isStore), ...testFiles('test', isStore)], { concurrency: 1 }) },
+  { name: 'stores', run: stores },
   { name: 'postgres', run: () => oneByOne([...testFiles('src', isPostgres), ...testFiles('test', isPostgres)]) },
   { name: 'sim', run: simulation },
   { name: 'integration', run: integration },

@@ -22,10 +22,21 @@ export async function loadStore(
   parts: StoreParts,
   isReadOnlyClient = false,
 ): Promise<Dcs> {
-  if (dcs.kind !== 'etcd3') {
-    throw new ConfigError([{ path: dcs.kind, message: 'this store is not supported yet; supported: etcd3', value: undefined }]);
+  const options = {
+    section: dcs.section,
+    scope,
+    name,
+    namespace,
+    isReadOnlyClient,
+    ...parts,
+    log: parts.log.named(`patroni.dcs.${dcs.kind}`),
+  };
+  switch (dcs.kind) {
+    case 'etcd3':
+      return (await import('./dcs/etcd3/etcd3-dcs.js')).createEtcd3(options);
+    case 'consul':
+      return (await import('./dcs/consul/consul-dcs.js')).createConsul(options);
+    default:
+      throw new ConfigError([{ path: dcs.kind, message: 'this store is not supported yet; supported: consul, etcd3', value: undefined }]);
   }
-  const { createEtcd3 } = await import('./dcs/etcd3/etcd3-dcs.js');
-  const log = parts.log.named('patroni.dcs.etcd3');
-  return createEtcd3({ section: dcs.section, scope, name, namespace, isReadOnlyClient, ...parts, log });
 }
