@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { chaos, chaosObstacle } from './chaos.mjs';
 import { installConsul } from './lib/consul.mjs';
-import { installPeer, peerPath } from './lib/peer.mjs';
+import { consulClientPath, installPeer, peerPath } from './lib/peer.mjs';
 import { run, stopChildrenOnSignal } from './lib/running.mjs';
 import { asUnprivileged, readableCheckout, readableNode } from './lib/unprivileged.mjs';
 import { setup } from './setup.mjs';
@@ -147,7 +147,9 @@ function integration() {
   if (missing) process.stdout.write(`Consul could not be had: ${missing}\n`);
   if (files.some((file) => file.includes('mixed'))) {
     const obstacle = installPeer();
-    process.env.PEER_PATRONI = peerPath() ?? '';
+    const paths = [peerPath(), consulClientPath()];
+    process.env.PEER_PATRONI = paths[0] === undefined ? '' : paths.filter(Boolean).join(':');
+    process.env.PEER_HAS_CONSUL = paths.every(Boolean) ? '1' : '';
     if (obstacle) process.stdout.write(`the present Python Patroni could not be had (${obstacle}); Debian's own is used instead\n`);
   }
   return twoAtATime(files);

@@ -22,6 +22,7 @@ import { nodeClock } from './platform/node-clock.js';
 import { nodeRandom } from './platform/node-random.js';
 import type { Dcs } from './ports/dcs.js';
 import type { Log } from './ports/log.js';
+import { loadStore } from './stores.js';
 
 const LOG_LEVEL_WARNING = 30;
 const TIMINGS = { ttlMs: seconds(30), loopWaitMs: seconds(10), retryTimeoutMs: seconds(10) };
@@ -104,10 +105,13 @@ async function open(options: GlobalOptions): Promise<CtlContext> {
 
 async function openStore(raw: Readonly<Record<string, unknown>>, scope: string): Promise<ClusterStore> {
   const { kind, section } = dcsSettings(raw);
-  if (kind !== 'etcd3') throw new CtlError(`${kind} is not available as a store; available: etcd3`);
-  const { createEtcd3 } = await import('./dcs/etcd3/etcd3-dcs.js');
-  const common = { namespace: namespaceOf(raw), timings: TIMINGS, clock: nodeClock, random: nodeRandom, log: stderrLog };
-  const dcs = createEtcd3({ ...common, section, scope, name: String(raw['name'] ?? scope), isReadOnlyClient: true });
+  const common = { timings: TIMINGS, clock: nodeClock, random: nodeRandom, log: stderrLog };
+  const name = String(raw['name'] ?? scope);
+  const dcs = await loadStore({ dcs: { kind, section }, scope, name, namespace: namespaceOf(raw) }, common, true).catch(
+    (error: unknown) => {
+      throw error instanceof ConfigError ? new CtlError(error.message) : error;
+    },
+  );
   opened.push(dcs);
   // The cluster's own budget once it is known.
   let limit = { timeoutMs: TIMINGS.retryTimeoutMs };

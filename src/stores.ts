@@ -18,7 +18,7 @@ export interface StoreParts {
  * @throws ConfigError for a store without back end.
  */
 export async function loadStore(
-  { dcs, scope, name, namespace }: MemberSettings,
+  { dcs, scope, name, namespace }: Pick<MemberSettings, 'dcs' | 'scope' | 'name' | 'namespace'>,
   parts: StoreParts,
   isReadOnlyClient = false,
 ): Promise<Dcs> {

@@ -101,7 +101,7 @@ export class MemberMachine {
     this.dataDir = join(this.disk, 'pgdata');
     this.configFile = join(folder, `${host.name}.yml`);
     this.clockFile = join(folder, `${host.name}.clock`);
-    const own = { name: host.name, port: PORT, restPort: REST_PORT, folder, etcdPort: ETCD_CLIENT_PORT };
+    const own = { name: host.name, port: PORT, restPort: REST_PORT, folder, store: { etcd3: { host: `127.0.0.1:${ETCD_CLIENT_PORT}` } } };
     const base = memberConfiguration(own, { scope: 'batman', dynamic: options.dynamic, postgresql: {}, watchdog: options.watchdog });
     const postgres = base['postgresql'] as Record<string, unknown>;
     const configuration = {

@@ -30,6 +30,8 @@ export interface ConsulServerOptions {
   readonly settings?: Readonly<Record<string, unknown>>;
   /** How many servers there are, and the gossip addresses of the others. */
   readonly cluster?: { readonly size: number; readonly name: string; readonly gossipPort: number; readonly join: readonly string[] };
+  /** May do everything, where the settings have access control. */
+  readonly token?: string;
   /** Set where the server answers over TLS only. */
   readonly httpsPort?: number;
 }
@@ -54,7 +56,7 @@ export async function startConsul(options: ConsulServerOptions = {}): Promise<Co
   const run = async (): Promise<void> => {
     child = spawn(PROGRAM, ['agent', '-config-file', join(directory, 'consul.json')], { stdio: 'ignore' });
     child.on('error', () => undefined);
-    if (cluster === undefined && options.httpsPort === undefined) await untilLed(`http://127.0.0.1:${port}`);
+    if (cluster === undefined && options.httpsPort === undefined) await untilLed(`http://127.0.0.1:${port}`, options.token);
   };
   const kill = async (): Promise<void> => {
     if (child.exitCode !== null || child.signalCode !== null) return;
@@ -109,9 +111,9 @@ export function consulRequest(url: string, method: string, path: string, body?: 
 }
 
 /** Until a write is possible: a leader is known, and it has finished becoming one. */
-async function untilLed(url: string): Promise<void> {
+async function untilLed(url: string, token?: string): Promise<void> {
   for (const end = Date.now() + START_TIMEOUT_MS; ; ) {
-    const isReady = await consulRequest(url, 'GET', '/catalog/nodes?consistent=1').then(
+    const isReady = await consulRequest(url, 'GET', '/catalog/nodes?consistent=1', undefined, token).then(
       (text) => text.startsWith('[{'),
       () => false,
     );

@@ -6,7 +6,8 @@ interface Own {
   readonly port: number;
   readonly restPort: number;
   readonly folder: string;
-  readonly etcdPort: number;
+  /** The section that names the store. */
+  readonly store: Readonly<Record<string, unknown>>;
 }
 
 interface Overrides {
@@ -25,7 +26,7 @@ function binDir(): string | undefined {
 
 /** The settings of one member, the same for both implementations. */
 export function memberConfiguration(
-  { name, port, restPort, folder, etcdPort }: Own,
+  { name, port, restPort, folder, store }: Own,
   { scope, dynamic, postgresql, watchdog }: Overrides,
 ): Record<string, unknown> {
   const programs = binDir();
@@ -33,7 +34,7 @@ export function memberConfiguration(
     scope,
     name,
     restapi: { listen: `127.0.0.1:${restPort}`, connect_address: `127.0.0.1:${restPort}` },
-    etcd3: { host: `127.0.0.1:${etcdPort}` },
+    ...store,
     bootstrap: {
       dcs: {
         ttl: 30,

@@ -4,8 +4,20 @@ import { ManagedProcess } from './managed-process.js';
 import { httpGet } from './rest.js';
 import { freePorts, waitFor } from './wait.js';
 
+/** The store of a test cluster. */
+export interface StoreServer {
+  readonly clientPort: number;
+  /** The section of the members' configuration that leads to it. */
+  readonly section: Readonly<Record<string, unknown>>;
+  readonly log: ManagedProcess | undefined;
+  start(): Promise<void>;
+  stop(): Promise<void>;
+  freeze(): void;
+  thaw(): void;
+}
+
 /** One real etcd. Stopping and starting it again keeps its data and its ports. */
-export class EtcdServer {
+export class EtcdServer implements StoreServer {
   readonly clientPort: number;
   readonly #peerPort: number;
   readonly #folder: string;
@@ -22,6 +34,10 @@ export class EtcdServer {
     const server = new EtcdServer(folder, clientPort, peerPort);
     await server.start();
     return server;
+  }
+
+  get section(): Readonly<Record<string, unknown>> {
+    return { etcd3: { host: `127.0.0.1:${this.clientPort}` } };
   }
 
   async start(): Promise<void> {

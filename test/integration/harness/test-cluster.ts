@@ -3,12 +3,13 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { ConsulServer } from './consul-server.js';
 import { type AgentKind, program } from './implementations.js';
 import { killAllRunning } from './managed-process.js';
 import { Member } from './member.js';
 import { memberConfiguration } from './member-configuration.js';
 import { httpCall, httpGet, type RestReply } from './rest.js';
-import { EtcdServer, HaproxyServer } from './servers.js';
+import { EtcdServer, HaproxyServer, type StoreServer } from './servers.js';
 import { asUnprivileged, giveToUnprivileged } from './unprivileged.js';
 import { freePorts, waitFor } from './wait.js';
 import { connect, Writer } from './writer.js';
@@ -30,7 +31,9 @@ export interface ClusterOptions {
   readonly scope?: string;
   /** Begin of the members' names; default `postgresql`. */
   readonly prefix?: string;
-  /** Uses the etcd of that cluster, which has to outlive this one. */
+  /** Default etcd. */
+  readonly store?: 'etcd' | 'consul';
+  /** Uses the store of that cluster, which has to outlive this one. */
   readonly beside?: TestCluster;
   /** Section `watchdog` of each member. */
   readonly watchdog?: Readonly<Record<string, unknown>>;
@@ -56,11 +59,12 @@ export interface CommandResult {
 /** Which implementation the scenarios run: `AGENT=python` to compare with Debian's. */
 export const defaultKind: AgentKind = process.env['AGENT'] === 'python' ? 'python' : 'ours';
 
-/** Real etcd, members and, if wanted, HAProxy in a folder of their own on loopback. `stop` removes it all. */
+/** Real store, members and, if wanted, HAProxy in a folder of their own on loopback. `stop` removes it all. */
 export class TestCluster {
   readonly folder: string;
   readonly kind: AgentKind;
-  readonly etcd: EtcdServer;
+  /** The store, etcd unless told otherwise. */
+  readonly etcd: StoreServer;
   readonly members: readonly Member[];
   readonly #ownsEtcd: boolean;
   #haproxy: HaproxyServer | undefined;
@@ -69,7 +73,7 @@ export class TestCluster {
   private constructor(
     folder: string,
     kind: AgentKind,
-    etcd: { readonly server: EtcdServer; readonly isOwn: boolean },
+    etcd: { readonly server: StoreServer; readonly isOwn: boolean },
     members: readonly Member[],
   ) {
     this.folder = folder;
@@ -79,7 +83,7 @@ export class TestCluster {
     this.members = members;
   }
 
-  /** Starts etcd and, unless told otherwise, three members, and waits until all are healthy. */
+  /** Starts the store and, unless told otherwise, three members, and waits until all are healthy. */
   static async start(options: ClusterOptions = {}): Promise<TestCluster> {
     const cluster = await TestCluster.prepare(options);
     try {
@@ -93,7 +97,7 @@ export class TestCluster {
     }
   }
 
-  /** Starts etcd and writes the members' configuration; starts no member. */
+  /** Starts the store and writes the members' configuration; starts no member. */
   static async prepare(options: ClusterOptions = {}): Promise<TestCluster> {
     const kind = options.kind ?? defaultKind;
     const count = options.members ?? 3;
@@ -103,13 +107,13 @@ export class TestCluster {
       chmodSync(path, 0o755);
       giveToUnprivileged(path);
     }
-    const etcd = options.beside?.etcd ?? (await EtcdServer.start(folder));
+    const etcd = options.beside?.etcd ?? (await (options.store === 'consul' ? ConsulServer : EtcdServer).start(folder));
     const free = await freePorts(count * 2);
     const members = Array.from({ length: count }, (_, index) => {
       const name = `${options.prefix ?? 'postgresql'}${index}`;
       const port = options.ports ? options.ports.postgres + index : (free[index * 2] ?? 0);
       const restPort = options.ports ? options.ports.rest + index : (free[index * 2 + 1] ?? 0);
-      const own = { name, port, restPort, folder, etcdPort: etcd.clientPort };
+      const own = { name, port, restPort, folder, store: etcd.section };
       const { scope = 'batman', dynamic = {}, postgresql = {}, watchdog } = options;
       const configuration = memberConfiguration(own, { scope, dynamic, postgresql, watchdog });
       return new Member({ kind: options.kinds?.[index] ?? kind, checkout, folder, name, port, restPort, configuration });
@@ -234,7 +238,7 @@ export class TestCluster {
   /** The ends of all logs, for a failure. */
   logs(lines = 25): string {
     const parts = this.members.map((each) => (existsAgent(each) ? `=== ${each.name}\n${each.agent.tail(lines)}` : ''));
-    return [`=== etcd\n${this.etcd.log?.tail(5) ?? ''}`, ...parts].join('\n');
+    return [`=== store\n${this.etcd.log?.tail(5) ?? ''}`, ...parts].join('\n');
   }
 
   /** Stops everything. After a failure the folder with logs and data stays, and the ends of the logs are printed. */
