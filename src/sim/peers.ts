@@ -1,7 +1,7 @@
 import { isJsonObject, parseJson, stringifyJson } from '../base/json.js';
 import { LSN_ZERO, type Lsn, maxLsn } from '../base/lsn.js';
 import { FOLLOWS_BY_RELOAD_FROM } from '../cluster/postgres-state.js';
-import type { FailsafePing, PeerStatus, Peers } from '../ports/peers.js';
+import type { FailsafePing, FailsafeReply, PeerStatus, Peers } from '../ports/peers.js';
 import type { SimEnvironment, SimPeer } from './environment.js';
 import type { SeededRandom } from './prng.js';
 
@@ -62,14 +62,10 @@ async function status(asker: Asker, peer: string, timeoutMs: number): Promise<Pe
   };
 }
 
-async function failsafe(
-  asker: Asker,
-  peer: string,
-  ping: FailsafePing,
-  timeoutMs: number,
-): Promise<{ readonly accepted: boolean; readonly lsn: Lsn | undefined }> {
+async function failsafe(asker: Asker, peer: string, ping: FailsafePing, timeoutMs: number): Promise<FailsafeReply> {
   const member = await reach(asker, peer, timeoutMs);
   if (typeof member === 'string' || member.agent === undefined) return { accepted: false, lsn: undefined };
   const answer = member.agent.control.acceptFailsafe(ping);
-  return answer.kind === 'accepted' ? { accepted: true, lsn: answer.lsn as Lsn | undefined } : { accepted: false, lsn: undefined };
+  if (answer.kind === 'accepted') return { accepted: true, lsn: answer.lsn };
+  return { accepted: false, lsn: undefined, isLeading: answer.kind === 'running-as-leader' };
 }
