@@ -34,9 +34,11 @@ export async function loadStore(
   switch (dcs.kind) {
     case 'etcd3':
       return (await import('./dcs/etcd3/etcd3-dcs.js')).createEtcd3(options);
+    case 'etcd':
+      return (await import('./dcs/etcd2/etcd2-dcs.js')).createEtcd2(options);
     case 'consul':
       return (await import('./dcs/consul/consul-dcs.js')).createConsul(options);
     default:
-      throw new ConfigError([{ path: dcs.kind, message: 'this store is not supported yet; supported: consul, etcd3', value: undefined }]);
+      throw new ConfigError([{ path: dcs.kind, message: 'this store is not supported yet; supported: consul, etcd, etcd3', value: undefined }]);
   }
 }

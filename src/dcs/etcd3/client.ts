@@ -4,14 +4,14 @@ import { DcsUnavailable } from '../../ports/dcs.js';
 import type { Log } from '../../ports/log.js';
 import type { Random } from '../../ports/random.js';
 import type { ResolveService } from '../shared/dns.js';
+import { MemberList } from '../shared/etcd/member-list.js';
+import { type EtcdSettings, findSeeds } from '../shared/etcd/settings.js';
 import { HttpEndpoint, HttpFailure, type StreamHandlers } from '../shared/http-client.js';
 import type { Deadline } from '../shared/retry.js';
 import { EtcdError, errorOf } from './errors.js';
 import { classify, unsent } from './failures.js';
-import { MemberList } from './member-list.js';
 import { Progress } from './progress.js';
-import { type EtcdSettings, findSeeds } from './settings.js';
-import { gatewayPrefix, revisionOf } from './wire.js';
+import { clientUrls, gatewayPrefix, revisionOf } from './wire.js';
 
 /** Values may be 1 MB each, and base64 adds a third; a bound is still needed. */
 const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
@@ -187,7 +187,7 @@ export class EtcdClient {
 
   async #discover(timeoutMs: number, deadline: Deadline): Promise<void> {
     try {
-      this.#members.discover((await unsent(this.#exchange('/cluster/member/list', {}, timeoutMs, deadline))).result);
+      this.#members.discover(clientUrls((await unsent(this.#exchange('/cluster/member/list', {}, timeoutMs, deadline))).result));
     } catch (error) {
       if (!(error instanceof EtcdError) || error.kind !== 'refused') throw error;
       this.#options.log.warning(`etcd does not tell its members: ${error.message}`);

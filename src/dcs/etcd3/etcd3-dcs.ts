@@ -7,6 +7,7 @@ import { type CallOptions, type Dcs, type DcsEvent, DcsUnavailable } from '../..
 import type { Log } from '../../ports/log.js';
 import type { Random } from '../../ports/random.js';
 import type { ResolveService } from '../shared/dns.js';
+import { credentialsOf, parseEtcdSettings } from '../shared/etcd/settings.js';
 import { clusterPath } from '../shared/key-path.js';
 import { Deadline } from '../shared/retry.js';
 import { type Attempts, EtcdClient } from './client.js';
@@ -14,7 +15,6 @@ import { EtcdError } from './errors.js';
 import { KeyWriter } from './key-writer.js';
 import { isLeaseGone, LeaderLock } from './leader-lock.js';
 import { Lease } from './lease.js';
-import { credentialsOf, parseEtcdSettings } from './settings.js';
 import { WatchCache } from './watch-cache.js';
 
 const START_PAUSE_MS = 5000;

@@ -50,3 +50,10 @@ export function gatewayPrefix(version: string): string | undefined {
   if (major > 3 || minor >= 4) return '/v3';
   return minor === 3 ? '/v3beta' : '/v3alpha';
 }
+
+/** The client addresses in the answer of `/cluster/member/list`. A member that was added but never started has none yet. */
+export function clientUrls(answer: JsonObject): readonly string[] {
+  return listOf(answer['members']).flatMap((member) =>
+    isJsonObject(member) && Array.isArray(member['clientURLs']) ? member['clientURLs'].map(String) : [],
+  );
+}

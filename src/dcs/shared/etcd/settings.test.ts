@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { nodeClock } from '../../platform/node-clock.js';
+import { nodeClock } from '../../../platform/node-clock.js';
 import { credentialsOf, findSeeds, parseEtcdSettings } from './settings.js';
 
 const SEEDS: readonly (readonly [section: Record<string, unknown>, seeds: readonly string[]])[] = [

@@ -1,6 +1,5 @@
-import { isJsonObject, type JsonObject } from '../../base/json.js';
-import type { Random } from '../../ports/random.js';
-import { HttpFailure } from '../shared/http-client.js';
+import type { Random } from '../../../ports/random.js';
+import { HttpFailure } from '../http-client.js';
 
 /**
  * The addresses to send requests to. One of them, the base, is used until it fails (dcs.md §8.2). It begins with the seeds;
@@ -63,10 +62,10 @@ export class MemberList {
     this.#isDiscovered = false;
   }
 
-  /** Takes over the answer of `/cluster/member/list`; undefined keeps the list. */
-  discover(answer: JsonObject | undefined): void {
+  /** Takes over what the members say of themselves; undefined or nothing keeps the list. */
+  discover(urls: readonly string[] | undefined): void {
     this.#isDiscovered = true;
-    const known = clientUrls(answer ?? {});
+    const known = [...new Set((urls ?? []).map((url) => url.replace(/\/+$/, '')))];
     if (known.length === 0) return;
     const current = this.base;
     const others = this.#shuffled(known.filter((url) => url !== current));
@@ -81,13 +80,4 @@ export class MemberList {
       .sort((a, b) => a.order - b.order)
       .map(({ item }) => item);
   }
-}
-
-function clientUrls(answer: JsonObject): string[] {
-  const members = Array.isArray(answer['members']) ? answer['members'] : [];
-  // A member that was added but never started has no address yet.
-  const urls = members.flatMap((member) =>
-    isJsonObject(member) && Array.isArray(member['clientURLs']) ? member['clientURLs'].map(String) : [],
-  );
-  return [...new Set(urls.map((url) => url.replace(/\/+$/, '')))];
 }

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
-import { parseBool } from '../../base/python-values.js';
-import { type ResolveService, type ResolveServiceOptions, resolveService } from '../shared/dns.js';
-import type { TlsSettings } from '../shared/http-client.js';
+import { parseBool } from '../../../base/python-values.js';
+import { type ResolveService, type ResolveServiceOptions, resolveService } from '../dns.js';
+import type { TlsSettings } from '../http-client.js';
 
 const DEFAULT_PORT = 2379;
 /** In the order of preference (dcs.md §8.2); `-ssl` means https. */
