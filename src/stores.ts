@@ -39,6 +39,8 @@ export async function loadStore(
     case 'consul':
       return (await import('./dcs/consul/consul-dcs.js')).createConsul(options);
     default:
-      throw new ConfigError([{ path: dcs.kind, message: 'this store is not supported yet; supported: consul, etcd, etcd3', value: undefined }]);
+      throw new ConfigError([
+        { path: dcs.kind, message: 'this store is not supported yet; supported: consul, etcd, etcd3', value: undefined },
+      ]);
   }
 }
