@@ -36,6 +36,12 @@ void test('a second primary is an objection where a guard is to prevent it', () 
   assert.equal(objections({ ...fine, doubles, isGuarded: true }).length, 1);
 });
 
+void test('a read from the past is an objection where a guard is to prevent it', () => {
+  const findings = [{ name: 'read-your-writes', acknowledged: 9, lost: 0, broken: [], weak: [], stale: ['read 1 after 2'] }];
+  assert.deepEqual(objections({ ...fine, findings }), []);
+  assert.equal(objections({ ...fine, findings, isGuarded: true }).length, 1);
+});
+
 void test('time without a write counts when somebody would notice', () => {
   assert.deepEqual(availability([0, 400, 800, 2800, 3200]), { percent: 100 * (1 - 2000 / 3200), longestGapMs: 2000 });
 });

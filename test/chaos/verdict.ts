@@ -34,12 +34,12 @@ export function availability(acknowledgedAt: readonly number[]): Availability {
 export function objections(o: Outcome): readonly string[] {
   const faults: string[] = [];
   if (o.healedAfterMs === undefined) faults.push('the cluster did not become whole again');
-  for (const { name, acknowledged, broken, weak, lost } of o.findings) {
+  for (const { name, acknowledged, broken, weak, lost, stale = [] } of o.findings) {
     if (acknowledged === 0) faults.push(`${name}: nothing was ever acknowledged`);
     faults.push(...broken.map((text) => `${name}: ${text}`));
     if (!o.isSynchronous) continue;
     if (lost > 0) faults.push(`${name}: ${lost} acknowledged writes are lost in a synchronous mode`);
-    faults.push(...weak.map((text) => `${name}: ${text}`));
+    faults.push(...[...weak, ...(o.isGuarded ? stale : [])].map((text) => `${name}: ${text}`));
   }
   if (o.isGuarded)
     faults.push(
@@ -59,10 +59,10 @@ export function summary(o: Outcome): string {
       .join(', ')}`,
     `availability ${percent.toFixed(2)} %, longest gap ${(longestGapMs / 1000).toFixed(2)} s`,
     o.healedAfterMs === undefined ? 'not whole again' : `whole again ${(o.healedAfterMs / 1000).toFixed(1)} s after the last fault`,
-    ...o.findings.map(
-      ({ name, acknowledged, lost, weak }) =>
-        `${name}: ${acknowledged} acknowledged, ${lost} lost${weak.length > 0 ? ` (${weak.join('; ')})` : ''}`,
-    ),
+    ...o.findings.map(({ name, acknowledged, lost, weak, stale = [] }) => {
+      const remarks = [...weak, ...stale];
+      return `${name}: ${acknowledged} acknowledged, ${lost} lost${remarks.length > 0 ? ` (${remarks.join('; ')})` : ''}`;
+    }),
     `double primary: ${
       o.doubles.length === 0
         ? `0 ms in ${o.censusWrites} writes to all servers`

@@ -11,6 +11,8 @@ export interface Finding {
   readonly broken: readonly string[];
   /** What an asynchronous cluster may show and a synchronous one may not; in words. */
   readonly weak: readonly string[];
+  /** Reads of a server that no longer led; in words. They wait for no standby: only a guard or watchdog rules them out. */
+  readonly stale?: readonly string[];
 }
 
 export interface Workload {
@@ -147,8 +149,8 @@ export function readYourWrites(hosts: readonly string[]): Workload {
     check: async (primary) => {
       const { rows } = await primary.query<{ v: string }>('SELECT v FROM own WHERE id = 1');
       const lost = Number(rows[0]?.v) < last ? 1 : 0;
-      const weak = stale.length > 0 ? [`read an older value than the acknowledged one: ${some(stale)}`] : [];
-      return { name: 'read-your-writes', acknowledged, lost, broken: [], weak };
+      const older = stale.length > 0 ? [`read an older value than the acknowledged one: ${some(stale)}`] : [];
+      return { name: 'read-your-writes', acknowledged, lost, broken: [], weak: [], stale: older };
     },
   };
 }
