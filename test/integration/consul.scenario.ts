@@ -28,8 +28,7 @@ scenario('Consul: switchover, and the loss of the leader; the services follow th
     const tags = await serviceTags(cluster);
     return tags[candidate.name]?.includes('primary') === true && tags[first.name]?.includes('replica') === true;
   });
-  await candidate.stopAgent('SIGKILL');
-  process.kill(candidate.postmasterPid() ?? Number.NaN, 'SIGKILL');
+  await writer.betweenRows(() => candidate.kill());
   await waitFor('another member leads', async () => (await cluster.leader()) !== candidate, 40_000);
   await writer.untilWritten(10);
   candidate.startAgent();

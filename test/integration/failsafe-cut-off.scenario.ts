@@ -75,7 +75,7 @@ scenario(
   },
 );
 
-scenario('the primary is cut off, then lost: a new one when the promise is over', { dynamic: quick }, async ({ cluster }) => {
+scenario('the primary is cut off, then lost: a new one when the promise is over', { dynamic: quick }, async ({ cluster, writer }) => {
   const leader = await cluster.leader();
   const proxy = await behindProxy(cluster, leader);
   await waitFor('the map is complete', async () => (await mapOf(cluster, leader)) === names(...cluster.members));
@@ -83,7 +83,7 @@ scenario('the primary is cut off, then lost: a new one when the promise is over'
   await proxy.close();
   await waitFor('the key is gone', async () => (await leaseTtl(cluster, 'leader')) === undefined, 20_000);
   await pause(2000);
-  leader.kill();
+  await writer.betweenRows(() => leader.kill());
   const lostAt = performance.now();
   const next = await cluster.leader();
   assert.notEqual(next, leader);

@@ -5,6 +5,7 @@ import { pause, waitFor } from './wait.js';
 const PASSWORD = 'zalando';
 const CONNECT_LIMIT_MS = 1_500;
 const WRITE_LIMIT_MS = 1_500;
+const REPLICATED_LIMIT_MS = 3_000;
 
 /** Opens a connection; errors that arrive later are left to the next query. */
 export async function connect(port: number, limitMs = CONNECT_LIMIT_MS, user = 'postgres'): Promise<Client> {
@@ -56,6 +57,18 @@ async function connectToPrimary(ports: readonly number[]): Promise<Client | unde
     return winner;
   } catch {
     return undefined;
+  }
+}
+
+/** Waits until all standbys that stream have what was written so far; one that is stuck on purpose is not waited for. */
+async function untilReplicated(client: Client): Promise<void> {
+  const end = performance.now() + REPLICATED_LIMIT_MS;
+  try {
+    const { rows } = await client.query<{ lsn: string }>('SELECT pg_current_wal_insert_lsn()::text AS lsn');
+    const text = "SELECT count(*)::int AS n FROM pg_stat_replication WHERE state = 'streaming' AND flush_lsn < $1::pg_lsn";
+    while (performance.now() < end && (await client.query<{ n: number }>(text, [rows[0]?.lsn])).rows[0]?.n !== 0) await pause(10);
+  } catch {
+    // The server went by itself meanwhile: the next write tells.
   }
 }
 
@@ -113,8 +126,8 @@ export class Writer {
   }
 
   /**
-   * Does something in the pause after an acknowledged row. Replication is asynchronous: a crash in the instant of the
-   * acknowledgement may lose that row by design, and is not what the tests are about.
+   * Does something in the pause after an acknowledged row, when the standbys that stream have it. Replication is asynchronous: a
+   * crash in the instant of the acknowledgement may lose that row by design, and is not what the tests are about.
    */
   betweenRows(action: () => void | Promise<void>): Promise<void> {
     return new Promise((resolve, reject) => {
@@ -171,7 +184,9 @@ export class Writer {
         continue;
       }
       await pause(this.#everyMs);
-      for (const action of this.#betweenRows.splice(0)) await action();
+      const actions = this.#betweenRows.splice(0);
+      if (actions.length > 0) await untilReplicated(this.#client);
+      for (const action of actions) await action();
     }
   }
 
