@@ -414,8 +414,19 @@ export class Agent {
       return;
     }
     for (const warning of parsed.warnings) this.ports.log.warning(warning);
+    if (this.state.config.isPaused && !parsed.config.isPaused && !this.lock.isHeld) this.fenceUnlessConfirmed(parsed.config.retryTimeoutMs);
     this.state.config = parsed.config;
     this.state.rawConfig = entry.data;
+  }
+
+  /**
+   * A primary that was left alone in maintenance mode has this long to find its lock confirmed. Cycles may take longer, while a
+   * server that does not answer is looked at and the store is slow.
+   */
+  private fenceUnlessConfirmed(withinMs: Milliseconds): void {
+    this.ports.clock.after(withinMs, () => {
+      if (!this.lock.isHeld && !this.isStopping) this.beside('fencing', this.fence());
+    });
   }
 
   /** What changed in the cycle reaches the rest: settings of the server, timings of the store, the cached copy. */

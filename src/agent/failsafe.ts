@@ -180,6 +180,7 @@ function makesPrimary({ current }: JobRunner): boolean {
     case 'start-standby':
     case 'restart-standby':
     case 'crash-recovery':
+    case 'end-archive-recovery':
     case 'rewind':
     case 'reinitialize-diverged':
     case 'reinitialize':

@@ -151,6 +151,7 @@ function failure(job: Job): JobEnd {
     case 'restart-standby':
     case 'restart':
     case 'crash-recovery':
+    case 'end-archive-recovery':
     case 'reinitialize-diverged':
     case 'reinitialize':
     case 'clone':

@@ -105,6 +105,8 @@ function absorb(memory: Memory, o: Observation, known: KnownObservation | undefi
   else if (next.wasPaused) next = { ...next, wasPaused: false, rewind: isRewindPending(next) ? 'check' : INITIAL_MEMORY.rewind };
   if (known?.cluster.view.leader !== undefined && next.raceBackoffStartedAt !== undefined)
     next = { ...next, raceBackoffStartedAt: undefined };
+  // A script that said no to one promotion has said nothing of the next one.
+  if (next.isPrePromoteFailed && known !== undefined && !hasLock(known)) next = { ...next, isPrePromoteFailed: false };
   next = { ...next, isDownByAgent: isDownByAgent(next, o) };
   if (o.config.failsafeMode) next = { ...next, failsafeSeenAt: o.now };
   // A primary with the lock is what others compare themselves with: whatever was to be checked here is void.
@@ -118,7 +120,7 @@ function absorb(memory: Memory, o: Observation, known: KnownObservation | undefi
 }
 
 /** Jobs that end with a server that is down, on the way to another start. */
-const STOPPING: readonly JobEnd['kind'][] = ['demote', 'rewind', 'crash-recovery'];
+const STOPPING: readonly JobEnd['kind'][] = ['demote', 'rewind', 'crash-recovery', 'end-archive-recovery'];
 
 function isDownByAgent(memory: Memory, o: Observation): boolean {
   if (o.postgres.isProcessRunning) return false;
@@ -163,6 +165,7 @@ function afterJob(memory: Memory, end: JobEnd, now: Milliseconds): Memory {
     case 'restart-standby':
     case 'restart':
     case 'crash-recovery':
+    case 'end-archive-recovery':
       return memory;
   }
 }

@@ -164,7 +164,7 @@ export function isUnlisted(o: KnownObservation, name: string): boolean {
 }
 
 /** By `check_timeline` a member of an older timeline than the cluster's may not lead; an unknown timeline counts as new. */
-function isOutdated(o: KnownObservation, timeline: number): boolean {
+export function isOutdated(o: KnownObservation, timeline: number): boolean {
   return (
     o.config.standbyCluster === undefined && o.config.checkTimeline && timeline > 0 && timeline < clusterTimeline(o.cluster.view.history)
   );

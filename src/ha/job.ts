@@ -24,6 +24,8 @@ export type Job =
   /** `isStandby`: its recovery configuration makes the server come back as a standby. */
   | { readonly kind: 'restart'; readonly timeoutMs: Milliseconds; readonly isStandby?: boolean }
   | { readonly kind: 'crash-recovery' }
+  /** Starts the server as a standby of nobody and stops it: a clean end of a recovery that was killed. */
+  | { readonly kind: 'end-archive-recovery' }
   /** Stops the standby for a moment: slots can only be put in place while the server is down. */
   | { readonly kind: 'copy-logical-slots'; readonly leader: Upstream; readonly slots: readonly LogicalSlotDefinition[] }
   | { readonly kind: 'rewind'; readonly leader: Upstream }
@@ -41,7 +43,16 @@ export type JobEnd =
   | { readonly kind: 'post-bootstrap'; readonly outcome: 'done' | 'failed' }
   | { readonly kind: 'copy-logical-slots'; readonly outcome: 'copied' | 'not-now' }
   | { readonly kind: 'clone' | 'reinitialize' | 'reinitialize-diverged' }
-  | { readonly kind: 'demote' | 'start-primary' | 'start-standby' | 'restart-standby' | 'restart' | 'crash-recovery' };
+  | {
+      readonly kind:
+        | 'demote'
+        | 'start-primary'
+        | 'start-standby'
+        | 'restart-standby'
+        | 'restart'
+        | 'crash-recovery'
+        | 'end-archive-recovery';
+    };
 
 /** The name of a job in the sentences of cycles and in refusals, as operators know it (ha.md §22.1). */
 export function jobName(job: Job): string {
@@ -57,6 +68,8 @@ export function jobName(job: Job): string {
       return 'changing primary_conninfo and restarting';
     case 'crash-recovery':
       return 'doing crash recovery in a single user mode';
+    case 'end-archive-recovery':
+      return 'ending archive recovery';
     case 'rewind':
       return `running pg_rewind from ${job.leader.name}`;
     case 'reinitialize-diverged':

@@ -62,8 +62,11 @@ function judgeFailsafe({ code, body, headers }: PeerAnswer): FailsafeReply {
 export function parsePeerStatus(body: string): PeerStatus {
   const document = parseJsonObject(body);
   const wal = document?.['wal'] ?? document?.['xlog'];
-  if (document === undefined || !isPlainObject(wal)) return { kind: 'unreachable', error: 'no status document with a position' };
-  const role = document['role'];
+  const role = document?.['role'];
+  if (document === undefined || !isPlainObject(wal)) {
+    const hasNoData = document !== undefined && role === 'uninitialized';
+    return { kind: 'unreachable', error: 'no status document with a position', ...(hasNoData ? { hasNoData } : {}) };
+  }
   const isInRecovery = !(isTruthy(wal['location']) || role === 'primary' || role === 'master');
   const read = (field: string) => {
     const value = wal[field];

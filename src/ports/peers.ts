@@ -3,7 +3,8 @@ import type { Tags } from '../cluster/tags.js';
 
 /** What another member's REST API says of its server (rest-api.md §12.1). */
 export type PeerStatus =
-  | { readonly kind: 'unreachable'; readonly error: string }
+  /** `hasNoData`: it answered that it has no data directory, so that it neither has a position nor can be a primary. */
+  | { readonly kind: 'unreachable'; readonly error: string; readonly hasNoData?: boolean }
   | {
       readonly kind: 'answered';
       readonly isInRecovery: boolean;

@@ -44,7 +44,8 @@ async function status(asker: Asker, peer: string, timeoutMs: number): Promise<Pe
   const snapshot = await Promise.race([answer, asker.world.scheduler.sleep(timeoutMs)]);
   if (snapshot === undefined) return { kind: 'unreachable', error: 'timed out' };
   const observed = snapshot.postgres.status;
-  if (observed.kind !== 'known') return { kind: 'unreachable', error: 'no wal position' };
+  const hasNoData = snapshot.postgres.dataDirectory.kind === 'empty';
+  if (observed.kind !== 'known') return { kind: 'unreachable', error: 'no wal position', ...(hasNoData ? { hasNoData } : {}) };
   const { isInRecovery, receiveLsn, replayLsn } = observed.value;
   const lsn = isInRecovery ? maxLsn(receiveLsn, replayLsn) : LSN_ZERO;
   const document = parseJson(stringifyJson({ isInRecovery, lsn, timeline: snapshot.timeline ?? 0, tags: snapshot.tags }));

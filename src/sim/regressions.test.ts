@@ -24,6 +24,12 @@ const FOUND: readonly (readonly [number, string])[] = [
   [71, 'in failsafe mode a member waited for ever for one that was ahead and not in the map, which may not lead'],
   [560, 'as 71, for one of equal position and higher priority'],
   [4161, 'a restart that waited for a rewind to end started the server without its signal file, writable beside the leader'],
+  [13245, 'in quorum mode the candidate of a switchover was promoted without what another voter had acknowledged'],
+  [16881, 'as 13245, for a manual failover'],
+  [19931, 'single-user recovery of a killed standby wrote WAL of its own on a shared timeline, and it was promoted'],
+  [18768, 'after maintenance mode a primary waited for a frozen server and a slow store much longer than its lease'],
+  [12315, 'a pre_promote script that refused was held against the next promotion, too'],
+  [8594, 'in failsafe mode nobody led any more when the only member of the map had lost its data'],
 ];
 
 for (const [seed, what] of FOUND) {

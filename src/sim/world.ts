@@ -56,6 +56,7 @@ export class World implements SimEnvironment {
   private hash = 0;
   private initdbs = 0;
   private initialize: string | undefined;
+  private deletedInitialize: string | undefined;
   private systemIds = 7_000_000_000_000_000_000n;
   /** `a>b`: a can't open a connection to b. */
   private readonly cuts = new Set<string>();
@@ -160,7 +161,18 @@ export class World implements SimEnvironment {
     this.store.put(`${CLUSTER}initialize`, this.nextSystemId(), { writer: 'operator' });
   }
 
+  /** The same with the key as a whole. Whoever leads puts it back; if nobody does, it is for the operator. */
+  deleteInitialize(): void {
+    const entry = this.store.get(`${CLUSTER}initialize`);
+    if (entry === undefined || entry.value === '' || this.initialize !== undefined) return;
+    this.deletedInitialize = entry.value;
+    this.store.delete(`${CLUSTER}initialize`, 'operator');
+  }
+
   restoreInitialize(): void {
+    const isMissing = this.store.get(`${CLUSTER}initialize`) === undefined;
+    if (isMissing && this.deletedInitialize !== undefined)
+      this.store.put(`${CLUSTER}initialize`, this.deletedInitialize, { writer: 'operator' });
     if (this.initialize !== undefined) this.store.put(`${CLUSTER}initialize`, this.initialize, { writer: 'operator' });
     this.initialize = undefined;
   }

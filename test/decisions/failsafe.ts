@@ -250,6 +250,25 @@ const racing: readonly DecisionCase[] = [
     expect: { rules: ['race/not-in-failsafe-map'], reason: STAYS, beside: ['race/run'] },
   },
   {
+    name: 'not in the map, and whoever is listed answers as a standby or has no data: nobody leads in failsafe mode',
+    given: leaderless()
+      .failsafe('b', 'c')
+      .peers({ b: at(900), c: { kind: 'unreachable', error: 'no status document with a position', hasNoData: true } }),
+    expect: { ...PROMOTES, through: ['race/not-in-failsafe-map'] },
+  },
+  {
+    name: 'not in the map, and one of the listed is silent',
+    given: leaderless()
+      .failsafe('b', 'c')
+      .peers({ b: at(900) }),
+    expect: {
+      rules: ['race/not-in-failsafe-map'],
+      reason: STAYS,
+      log: ['info: this member is not in the failsafe map, and c may lead in failsafe mode'],
+      beside: ['race/run'],
+    },
+  },
+  {
     name: 'T149: an empty map',
     given: leaderless().config({ failsafe_mode: true }).view({ failsafe: new Map() }),
     expect: { ...PROMOTES, beside: ['race/not-in-failsafe-map', 'race/may-have-promised'] },

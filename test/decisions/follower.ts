@@ -245,7 +245,7 @@ export const divergenceCases: readonly DecisionCase[] = [
       reason: 'running pg_rewind from b',
       actions: ['start-job rewind b'],
       through: ['follow/divergence'],
-      beside: ['divergence/crash-recovery-first', 'divergence/wait-for-checkpoint', 'divergence/reinitialize'],
+      beside: ['divergence/end-archive-recovery-first', 'divergence/wait-for-checkpoint', 'divergence/reinitialize'],
     },
   },
   {
@@ -299,22 +299,22 @@ export const divergenceCases: readonly DecisionCase[] = [
       rules: ['stopped/read-control-data', 'divergence/rewind'],
       reason: 'running pg_rewind from b',
       actions: ['start-job rewind b'],
-      beside: ['divergence/crash-recovery-first', 'divergence/wait-for-checkpoint'],
+      beside: ['divergence/end-archive-recovery-first', 'divergence/wait-for-checkpoint'],
     },
   },
   {
     name: 'an archive recovery that was killed',
     given: needing().answering({ controlData: control('in archive recovery') }),
     expect: {
-      rules: ['stopped/read-control-data', 'divergence/crash-recovery-first'],
-      reason: 'doing crash recovery in a single user mode',
-      actions: ['start-job crash-recovery'],
+      rules: ['stopped/read-control-data', 'divergence/end-archive-recovery-first'],
+      reason: 'ending archive recovery before pg_rewind',
+      actions: ['start-job end-archive-recovery'],
       memory: { crashRecoveryStartedAt: NOW },
       beside: ['divergence/rewind'],
     },
   },
   {
-    name: 'an archive recovery that was killed, and single-user recovery did not help',
+    name: 'an archive recovery that was killed, and could not be ended',
     given: needing()
       .answering({ controlData: control('in archive recovery') })
       .remember({ crashRecoveryStartedAt: NOW }),
@@ -322,7 +322,7 @@ export const divergenceCases: readonly DecisionCase[] = [
       rules: ['divergence/rewind'],
       reason: 'running pg_rewind from b',
       actions: ['start-job rewind b'],
-      beside: ['divergence/crash-recovery-first'],
+      beside: ['divergence/end-archive-recovery-first'],
     },
   },
   {

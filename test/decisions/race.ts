@@ -238,7 +238,110 @@ const synchronous: readonly DecisionCase[] = [
   },
 ];
 
+/** In quorum mode a place in /sync proves nothing: the candidate of a request asks, too. */
+const quorumCandidate = () => leaderless().config({ synchronous_mode: 'quorum' }).sync('d:a,b,c/1').server({ isCutOff: true });
+const REQUESTED = { ...WINS, rules: ['race/requested', 'holder/promote'], through: ['race/requested'] };
+const SWITCHOVER_TO_ME = { leader: 'd', member: 'a' };
+
+const candidates: readonly DecisionCase[] = [
+  {
+    name: 'quorum mode, switchover to me: another voter has no more',
+    given: quorumCandidate()
+      .request(SWITCHOVER_TO_ME)
+      .peers({ b: at(1000) }),
+    expect: { ...REQUESTED, log: ['info: Got quorum vote from b'] },
+  },
+  {
+    name: 'quorum mode, switchover to me: the priority of a voter does not count, and who must not lead may vote',
+    given: quorumCandidate()
+      .request(SWITCHOVER_TO_ME)
+      .peers({ b: at(1000, { tags: { nofailover: true, failover_priority: 5 } }) }),
+    expect: REQUESTED,
+  },
+  {
+    name: 'quorum mode, switchover to me: the leader that hands over votes when it is a standby',
+    given: leaderless()
+      .config({ synchronous_mode: 'quorum' })
+      .sync('c:a,b/1')
+      .server({ isCutOff: true })
+      .request({ leader: 'c', member: 'a' })
+      .peers({ c: at(1000) }),
+    expect: REQUESTED,
+  },
+  {
+    name: 'quorum mode, switchover to me: another voter has more',
+    given: quorumCandidate()
+      .request(SWITCHOVER_TO_ME)
+      .peers({ b: at(1000), c: at(1001) }),
+    expect: { ...stays('race/requested'), log: ['info: switchover: waiting, because another member has more'] },
+  },
+  {
+    name: 'quorum mode, switchover to me: nobody answers',
+    given: quorumCandidate().request(SWITCHOVER_TO_ME),
+    expect: {
+      ...stays('race/requested'),
+      log: ['info: switchover: waiting, because not enough members have confirmed that they have no more'],
+    },
+  },
+  {
+    name: 'quorum mode, switchover to me: the vote is on its way',
+    given: quorumCandidate()
+      .request(SWITCHOVER_TO_ME)
+      .peers({ b: at(1000, { isReceiving: true }) }),
+    expect: stays('race/requested'),
+  },
+  {
+    name: 'quorum mode, failover to me: nobody answers, and the operator takes the risk',
+    given: quorumCandidate().request({ member: 'a' }),
+    expect: { ...REQUESTED, log: ['warning: manual failover: not all members that may have acknowledged commits could be asked'] },
+  },
+  {
+    name: 'quorum mode, failover to me: somebody who answers has more (simulated seed 16881)',
+    given: quorumCandidate()
+      .request({ member: 'a' })
+      .peers({ b: at(1001) }),
+    expect: { ...stays('race/requested'), log: ['info: manual failover: waiting, because another member has more'] },
+  },
+  {
+    name: 'quorum mode, failover to me, who is not in /sync',
+    given: leaderless()
+      .config({ synchronous_mode: 'quorum' })
+      .sync('d:b,c/1')
+      .request({ member: 'a' })
+      .peers({ b: at(1001) }),
+    expect: REQUESTED,
+  },
+  {
+    name: 'quorum mode: nobody waits for a candidate that he keeps from being elected (simulated seed 13245)',
+    given: quorumCandidate()
+      .request({ leader: 'd', member: 'b' })
+      .peers({ b: at(999) }),
+    expect: { ...REQUESTED, log: ['warning: switchover: member b is behind this member'] },
+  },
+  {
+    name: 'quorum mode: a candidate that has as much is waited for',
+    given: quorumCandidate()
+      .request({ leader: 'd', member: 'b' })
+      .peers({ b: at(1000) }),
+    expect: { ...stays('race/requested'), log: ['info: switchover: to b, i am a'] },
+  },
+  {
+    name: 'priority mode: the candidate in /sync has everything, whoever is ahead',
+    given: leaderless()
+      .config({ synchronous_mode: true })
+      .sync('d:a,b')
+      .request(SWITCHOVER_TO_ME)
+      .peers({ b: at(1001) }),
+    expect: REQUESTED,
+  },
+];
+
 const eligibility: readonly DecisionCase[] = [
+  {
+    name: 'a pre_promote script that refused before the key was lost has said nothing of the next promotion (simulated seed 12315)',
+    given: leaderless().remember({ isPrePromoteFailed: true }),
+    expect: { ...WINS, memory: { isPrePromoteFailed: false }, beside: ['holder/pre-promote-failed'] },
+  },
   {
     name: 'T14: nofailover',
     given: leaderless().tags({ nofailover: true }),
@@ -486,4 +589,12 @@ const paused: readonly DecisionCase[] = [
   },
 ];
 
-export const raceCases: readonly DecisionCase[] = [...votes, ...synchronous, ...eligibility, ...backingOff, ...requested, ...paused];
+export const raceCases: readonly DecisionCase[] = [
+  ...votes,
+  ...synchronous,
+  ...candidates,
+  ...eligibility,
+  ...backingOff,
+  ...requested,
+  ...paused,
+];

@@ -9,6 +9,8 @@ import type { JobServices } from './services.js';
 
 /** How long a stop before a new copy may take: the data are thrown away anyhow. */
 const STOP_BEFORE_COPY_MS = seconds(10);
+/** A standby that lacks WAL never becomes ready, and is stopped as well as one that does. */
+const END_OF_RECOVERY_LIMIT_MS = seconds(10);
 
 /** Runs one job to its end. What is thrown is unexpected and counts as a failure. */
 export function runJob(job: Job, s: JobServices, control: JobControl): Promise<JobEnd> {
@@ -27,6 +29,8 @@ export function runJob(job: Job, s: JobServices, control: JobControl): Promise<J
       return restart(job, s, control);
     case 'crash-recovery':
       return crashRecovery(s);
+    case 'end-archive-recovery':
+      return endArchiveRecovery(s, control);
     case 'rewind':
       return rewind(job.leader, s);
     case 'reinitialize-diverged':
@@ -114,6 +118,14 @@ async function follow(
 async function crashRecovery(s: JobServices): Promise<JobEnd> {
   await s.postgres.singleUserRecovery();
   return { kind: 'crash-recovery' };
+}
+
+/** How the start ends does not matter: the stop leaves `shut down in recovery`, wherever the replay had got to. */
+async function endArchiveRecovery(s: JobServices, control: JobControl): Promise<JobEnd> {
+  const timeoutMs = END_OF_RECOVERY_LIMIT_MS;
+  await s.postgres.follow(undefined, { role: 'replica', how: 'restart', timeoutMs, interlock: control, quiet: true });
+  await s.postgres.stop({ mode: 'fast', checkpoint: false });
+  return { kind: 'end-archive-recovery' };
 }
 
 async function rewind(leader: Upstream, s: JobServices): Promise<JobEnd> {

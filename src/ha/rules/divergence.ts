@@ -54,8 +54,8 @@ export const divergence: readonly Rule<KnownObservation>[] = [
     decide: (leader) => conclude(`Waiting for checkpoint on ${leader.name} before rewind`, [], { wakeOnMembers: true }),
   }),
   rule({
-    id: 'divergence/crash-recovery-first',
-    why: 'pg_rewind wants a clean shutdown; an archive recovery that was killed is none, and single-user mode makes it one.',
+    id: 'divergence/end-archive-recovery-first',
+    why: 'pg_rewind wants a clean shutdown, which a killed standby had none. Single-user mode would write WAL of its own on a timeline that others share.',
     match: (o, memory) => {
       const control = o.facts.controlData;
       const isUnclean = control !== undefined && control !== 'unreadable' && control.clusterState === 'in archive recovery';
@@ -68,7 +68,7 @@ export const divergence: readonly Rule<KnownObservation>[] = [
       );
     },
     decide: (_, o) =>
-      conclude('doing crash recovery in a single user mode', [{ kind: 'start-job', job: { kind: 'crash-recovery' } }], {
+      conclude('ending archive recovery before pg_rewind', [{ kind: 'start-job', job: { kind: 'end-archive-recovery' } }], {
         remember: { crashRecoveryStartedAt: o.now },
       }),
   }),

@@ -1,10 +1,12 @@
 import { milliseconds } from '../../base/duration.js';
+import { LSN_ZERO } from '../../base/lsn.js';
 import { clusterTimeline } from '../../cluster/history.js';
 import { apiUrlOf } from '../../cluster/member.js';
 import { isStarting } from '../../cluster/postgres-state.js';
 import { isSyncMember } from '../../cluster/sync-state.js';
 import { memberNamed } from '../../cluster/view.js';
 import type { PeerStatus } from '../../ports/peers.js';
+import { judgeCandidacy, needsVotes } from '../candidacy.js';
 import { type Action, log } from '../decision.js';
 import {
   describeRequest,
@@ -13,6 +15,7 @@ import {
   judgeRace,
   limitationOf,
   type Peer,
+  type PeerAnswers,
   raceHandicap,
   raceMembers,
   racePeers,
@@ -64,6 +67,15 @@ function missingAnswers(o: KnownObservation, peers: readonly Peer[]): readonly P
   return peers.filter((peer) => o.facts.peers?.has(peer.name) !== true);
 }
 
+function answersOf(o: KnownObservation, peers: readonly Peer[]): PeerAnswers {
+  return new Map(
+    peers.flatMap((peer) => {
+      const answer = o.facts.peers?.get(peer.name);
+      return answer === undefined ? [] : [[peer.name, answer] as const];
+    }),
+  );
+}
+
 /** The mode is on, or was until a moment ago: a primary without store learns of the change last. */
 function isFailsafeAtWork(o: KnownObservation, memory: Memory): boolean {
   const { failsafeMode, ttlMs, loopWaitMs } = o.config;
@@ -75,7 +87,10 @@ function failsafePeers(o: KnownObservation): readonly Peer[] {
   return listed.filter(({ name }) => name !== o.me);
 }
 
-const isPerhapsPrimary = (answer: PeerStatus | undefined): boolean => answer?.kind !== 'answered' || !answer.isInRecovery;
+function isPerhapsPrimary(answer: PeerStatus | undefined): boolean {
+  if (answer?.kind === 'answered') return !answer.isInRecovery;
+  return answer?.hasNoData !== true;
+}
 
 /** A race among `members`: first what speaks against us, then everybody's answer. */
 function runRace(o: KnownObservation, memory: Memory, options: { readonly isRequested: boolean }): Verdict {
@@ -88,14 +103,34 @@ function runRace(o: KnownObservation, memory: Memory, options: { readonly isRequ
   const peers = racePeers(o, members);
   const missing = missingAnswers(o, peers);
   if (missing.length > 0) return ask({ kind: 'ask-peers', peers: missing });
-  const answers = new Map(
-    peers.flatMap((peer) => {
-      const answer = o.facts.peers?.get(peer.name);
-      return answer === undefined ? [] : [[peer.name, answer] as const];
-    }),
-  );
-  const judgement = judgeRace(o, answers, options.isRequested ? undefined : o.oldView?.leader?.name);
+  const judgement = judgeRace(o, answersOf(o, peers), options.isRequested ? undefined : o.oldView?.leader?.name);
   return judgement.yes ? acquire(judgement.log) : stayOut(o, memory, judgement.log, judgement.isWaiting === true ? SOON_MS : RETRY_MS);
+}
+
+/**
+ * The candidate of a request takes the lock without an election; in quorum mode only when it is known to have every acknowledged
+ * commit. Whoever orders a failover, not a switchover, takes the risk that members who can't be asked had more, but not that
+ * somebody who answers has.
+ */
+function requestedCandidate(o: KnownObservation, memory: Memory): Verdict {
+  if (!needsVotes(o, o.me)) return acquire();
+  const peers = racePeers(o, raceMembers(o));
+  const missing = missingAnswers(o, peers);
+  if (missing.length > 0) return ask({ kind: 'ask-peers', peers: missing });
+  const judgement = judgeCandidacy(o, answersOf(o, peers));
+  if (judgement.yes) return acquire(judgement.log);
+  const kind = describeRequest(o.cluster.view);
+  if (request(o)?.leader === undefined && !judgement.isBehind && judgement.isWaiting !== true)
+    return acquire([...judgement.log, log('warning', `${kind}: not all members that may have acknowledged commits could be asked`)]);
+  const why = judgement.isBehind ? 'another member has more' : 'not enough members have confirmed that they have no more';
+  const lines = [...judgement.log, log('info', `${kind}: waiting, because ${why}`)];
+  return stayOut(o, memory, lines, judgement.isWaiting === true ? SOON_MS : RETRY_MS);
+}
+
+/** Nobody waits for a candidate that he himself keeps from being elected. */
+function isKeptOutByMe(o: KnownObservation, candidate: string, status: PeerStatus | undefined): boolean {
+  if (o.config.isPaused || !needsVotes(o, candidate) || !needsVotes(o, o.me)) return false;
+  return status?.kind === 'answered' && status.isInRecovery && status.lsn < (ownLsn(o) ?? LSN_ZERO);
 }
 
 /** The manual request while nobody leads (ha.md §10.3); undefined: it does not settle the matter. */
@@ -104,7 +139,7 @@ function requestedRace(o: KnownObservation, memory: Memory): Verdict | undefined
   if (wanted === undefined) return undefined;
   const { view } = o.cluster;
   const kind = describeRequest(view);
-  if (wanted.candidate === o.me) return acquire();
+  if (wanted.candidate === o.me) return requestedCandidate(o, memory);
   if (wanted.candidate !== undefined && o.config.isPaused) return stayOut(o, memory);
   const lines: Action[] = [];
   if (wanted.candidate !== undefined) {
@@ -114,7 +149,8 @@ function requestedRace(o: KnownObservation, memory: Memory): Verdict | undefined
     if (candidate !== undefined && apiUrl !== undefined) {
       const missing = missingAnswers(o, [{ name: candidate.name, apiUrl }]);
       if (missing.length > 0) return ask({ kind: 'ask-peers', peers: missing });
-      const limitation = limitationOf(o.facts.peers?.get(candidate.name));
+      const status = o.facts.peers?.get(candidate.name);
+      const limitation = isKeptOutByMe(o, candidate.name, status) ? 'behind this member' : limitationOf(status);
       if (limitation === undefined) return stayOut(o, memory, [log('info', `${kind}: to ${candidate.name}, i am ${o.me}`)]);
       lines.push(log('warning', `${kind}: member ${candidate.name} is ${limitation}`));
     }
@@ -170,7 +206,6 @@ export const race: readonly Rule<KnownObservation>[] = [
       !o.config.isPaused &&
       !isPrimary(o) &&
       isSyncMember(o.cluster.view.sync, o.me) &&
-      request(o)?.candidate !== o.me &&
       o.postgres.status.kind === 'known' &&
       o.postgres.isCutOff !== true &&
       o.facts.isCutOff === undefined,
@@ -245,12 +280,18 @@ export const race: readonly Rule<KnownObservation>[] = [
   }),
   rule({
     id: 'race/not-in-failsafe-map',
-    why: 'A primary may go on without store by the word of those listed; an unlisted one was never asked.',
+    why: 'A primary may go on without store by the word of those listed; an unlisted one was never asked, and has to ask them all.',
     match: (o, memory) => {
       const { failsafe } = o.cluster.view;
-      return isFailsafeAtWork(o, memory) && failsafe !== undefined && failsafe.size > 0 && !failsafe.has(o.me);
+      if (!isFailsafeAtWork(o, memory) || failsafe === undefined || failsafe.size === 0 || failsafe.has(o.me)) return undefined;
+      const listed = failsafePeers(o);
+      const missing = missingAnswers(o, listed);
+      if (missing.length > 0) return ask({ kind: 'ask-peers', peers: missing });
+      const silent = listed.find(({ name }) => isPerhapsPrimary(o.facts.peers?.get(name)));
+      if (silent === undefined) return undefined;
+      return stayOut(o, memory, [log('info', `this member is not in the failsafe map, and ${silent.name} may lead in failsafe mode`)]);
     },
-    decide: (_, o, memory) => stayOut(o, memory),
+    decide: (verdict) => verdict,
   }),
   rule({
     id: 'race/may-have-promised',

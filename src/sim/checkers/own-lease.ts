@@ -30,7 +30,10 @@ export function checkOwnLease(world: World): void {
 function isAloneInFailsafe(world: World, member: SimMember): boolean {
   if (member.agent?.control.snapshot().config.failsafeMode !== true) return false;
   const map = parseJsonObject(world.store.get(`${CLUSTER}failsafe`)?.value ?? '') ?? {};
-  return Object.keys(map).every((name) => name === member.name);
+  const isAlone = Object.keys(map).every((name) => name === member.name);
+  // When it hears that the mode was turned off, it has to find out first whether the lock is still its own.
+  if (isAlone) member.excusedUntil = Math.max(member.excusedUntil, world.scheduler.now + world.timings.retryTimeoutMs);
+  return isAlone;
 }
 
 /** In maintenance mode a leader that finds itself in a foreign cluster gives the key away and goes on. */

@@ -39,7 +39,7 @@ export const OPERATIONS: readonly Fault[] = [
     happen: (world) => {
       const holder = world.holder === undefined ? undefined : world.member(world.holder);
       const isRepaired = holder?.isAgentAlive === true && holder.life?.isFrozen === false && holder.server.isWritable;
-      if (isRepaired && world.members.every(({ server }) => !server.isEmpty)) world.store.delete(`${CLUSTER}initialize`, 'operator');
+      if (isRepaired && world.members.every(({ server }) => !server.isEmpty)) world.deleteInitialize();
     },
   },
   {
