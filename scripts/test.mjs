@@ -16,7 +16,7 @@ import { asUnprivileged, readableCheckout, readableNode } from './lib/unprivileg
 import { setup } from './setup.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const SIM_SEEDS = 2000;
+const SIM_SEEDS = 20_000;
 const CHAOS_MINUTES = 5;
 const FILE_LIMIT_MS = 10 * 60_000;
 

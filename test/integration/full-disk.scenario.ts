@@ -29,9 +29,16 @@ const dynamic = {
 
 const filler = (member: Member): string => join(member.dataDir, 'filler');
 
-function fill(member: Member): void {
+/** The server writes meanwhile: what was free a moment ago may not be any more. */
+function fill(member: Member, attempts = 10): void {
   const { bavail, bsize } = statfsSync(member.dataDir);
-  execFileSync('fallocate', ['-l', String(bavail * bsize), filler(member)]);
+  try {
+    execFileSync('fallocate', ['-l', String(bavail * bsize), filler(member)], { stdio: 'pipe' });
+  } catch (error) {
+    if (attempts === 1) throw error;
+    free(member);
+    fill(member, attempts - 1);
+  }
 }
 
 const free = (member: Member): void => rmSync(filler(member), { force: true });
