@@ -198,6 +198,25 @@ test('bootstrap, clone, follow, reload, promote, rewind', { skip, timeout: 120_0
     }
   });
 
+  await t.test('a killed standby comes to a clean end without any WAL of its own', async () => {
+    const { postgres } = second;
+    const { walLsn } = await status(first);
+    await until('it has everything', async () => (await status(second)).replayLsn >= walLsn);
+    const { receiveLsn, replayLsn } = await status(second);
+    process.kill(Number(readFileSync(join(second.settings.dataDir, 'postmaster.pid'), 'utf8').split('\n')[0]), 'SIGKILL');
+    await until('it is gone', async () => !(await look(second)).isProcessRunning);
+    assert.equal((await postgres.controlData())?.clusterState, 'in archive recovery');
+    // What the job `end-archive-recovery` does.
+    await postgres.follow(undefined, { role: 'replica', how: 'restart', timeoutMs: TIMEOUT, quiet: true });
+    assert.equal(await postgres.stop({ mode: 'fast', checkpoint: false }), true);
+    assert.equal((await postgres.controlData())?.clusterState, 'shut down in recovery');
+    const local = await postgres.localPosition();
+    assert.ok(local !== undefined && local !== 'half-rewound' && local.isInRecovery && local.timeline === 1);
+    assert.ok(local.lsn <= (receiveLsn > replayLsn ? receiveLsn : replayLsn), 'its history ends where the primary wrote it');
+    assert.equal(await postgres.follow(first.upstream, { role: 'replica', how: 'restart' }), 'ready', second.log.join('\n'));
+    await until('streaming again', async () => (await status(second)).replicationState === 'streaming');
+  });
+
   await t.test('failover and rewind of the old primary', async () => {
     const { postgres } = second;
     // What the standby does not get is what has to be rewound.
