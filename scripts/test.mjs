@@ -145,7 +145,7 @@ function integration() {
   const files = testFiles('test/integration', (name) => /\.scenario\.ts$/.test(name));
   const missing = files.some((file) => file.includes('consul')) ? installConsul() : undefined;
   if (missing) process.stdout.write(`Consul could not be had: ${missing}\n`);
-  if (files.some((file) => file.includes('mixed'))) {
+  if (files.some((file) => /mixed|migration/.test(file))) {
     const obstacle = installPeer();
     const paths = [peerPath(), consulClientPath()];
     process.env.PEER_PATRONI = paths[0] === undefined ? '' : paths.filter(Boolean).join(':');

@@ -26,8 +26,8 @@ void test('ttl 5 in a cluster with a member of the Python implementation: never 
       leader.kill();
       await waitFor(`${other.name} leads`, () => other.isHealthy('/primary').catch(() => false), 60_000);
       t.diagnostic(
-        `leader ${leader.name} (${leader.options.kind}); leases of leader, ours, python: ${ttls.join(', ')} s; ` +
-          `${other.options.kind} leads after ${((performance.now() - killedAt) / 1000).toFixed(1)} s`,
+        `leader ${leader.name} (${leader.kind}); leases of leader, ours, python: ${ttls.join(', ')} s; ` +
+          `${other.kind} leads after ${((performance.now() - killedAt) / 1000).toFixed(1)} s`,
       );
       assert.equal(ttls[1], 5);
       leader.startAgent();

@@ -31,9 +31,11 @@ export class Member {
   readonly options: MemberOptions;
   readonly configFile: string;
   #agent: ManagedProcess | undefined;
+  #kind: AgentKind;
 
   constructor(options: MemberOptions) {
     this.options = options;
+    this.#kind = options.kind;
     this.configFile = join(options.folder, `${options.name}.yml`);
     // JSON is YAML, and both implementations read it.
     writeFileSync(this.configFile, JSON.stringify(options.configuration, undefined, 2));
@@ -60,9 +62,16 @@ export class Member {
     return this.#agent;
   }
 
-  startAgent(): void {
+  /** Which implementation runs it, or did last. */
+  get kind(): AgentKind {
+    return this.#kind;
+  }
+
+  /** @param kind changes the implementation; the configuration stays. */
+  startAgent(kind = this.#kind): void {
     if (this.#agent?.isRunning) return;
-    const { kind, checkout, folder } = this.options;
+    this.#kind = kind;
+    const { checkout, folder } = this.options;
     const { command, args, env } = program(kind, 'patroni', checkout);
     const options = { logFile: join(folder, `${this.name}.log`), cwd: folder, env };
     this.#agent = new ManagedProcess(command, [...args, this.configFile], options);

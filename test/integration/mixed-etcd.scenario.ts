@@ -1,0 +1,3 @@
+import { mixedStory } from './harness/mixed-story.js';
+
+mixedStory('etcd');
