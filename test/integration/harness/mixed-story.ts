@@ -19,17 +19,17 @@ export function mixedStory(store: NonNullable<ClusterOptions['store']>, obstacle
     process.stdout.write(`left out: a mixed cluster on ${store}: ${obstacle ?? 'no Python Patroni is installed'}\n`);
     return;
   }
-  scenario(`a mixed cluster on ${store}: both lead, both follow, both are understood`, { store, dynamic, kinds: KINDS, members: 2 }, story);
+  const options: ClusterOptions = { store, dynamic, kinds: KINDS, members: 2 };
+  scenario(`a mixed cluster on ${store}: both lead and both follow`, options, (scene) => watched(scene, [switchovers, losses]));
+  scenario(`a mixed cluster on ${store}: what one side orders the other understands`, options, (scene) =>
+    watched(scene, [synchronous, pauses, documents]),
+  );
 }
 
-async function story(scene: Scene): Promise<void> {
+async function watched(scene: Scene, chapters: readonly ((scene: Scene) => Promise<void>)[]): Promise<void> {
   const watch = watchForTwo(scene.cluster);
   try {
-    await switchovers(scene);
-    await losses(scene);
-    await synchronous(scene);
-    await pauses(scene);
-    await documents(scene);
+    for (const chapter of chapters) await chapter(scene);
   } finally {
     await watch.stop();
   }
