@@ -15,7 +15,7 @@ import { Aborted, CtlError, UsageError } from './ctl/errors.js';
 import { nodeTerminal } from './ctl/node-terminal.js';
 import { nodeWorkplace } from './ctl/node-workplace.js';
 import { globalConfigOf } from './ctl/output/cluster-rows.js';
-import { createProgram, type GlobalOptions, usageText } from './ctl/program.js';
+import { createProgram, type GlobalOptions } from './ctl/program.js';
 import { createRestClient } from './ctl/rest-client.js';
 import { localSecond } from './ctl/times.js';
 import { nodeClock } from './platform/node-clock.js';
@@ -130,12 +130,11 @@ async function openStore(raw: Readonly<Record<string, unknown>>, scope: string):
 const commandLine = createProgram(open, terminal.out);
 
 function exitCodeFor(error: unknown): number {
-  const usage = error instanceof CommanderError ? usageText(error) : error instanceof UsageError ? error.message : undefined;
-  if (usage !== undefined) {
-    terminal.err(`${commandLine.usage()}\nError: ${usage}\n`);
-    return 2;
+  if (error instanceof CommanderError || error instanceof UsageError) {
+    const complaint = commandLine.complaint(error);
+    terminal.err(complaint ?? '');
+    return complaint === undefined ? 0 : 2;
   }
-  if (error instanceof CommanderError) return 0;
   terminal.err(error instanceof Aborted ? 'Aborted!\n' : `Error: ${error instanceof Error ? error.message : String(error)}\n`);
   return 1;
 }

@@ -3,6 +3,7 @@ import { readDynamicCache } from './config/dynamic-cache.js';
 import { effectiveSettings } from './config/effective.js';
 import { ConfigError } from './config/errors.js';
 import { LocalConfiguration } from './config/local.js';
+import { missingPrograms } from './config/validate-postgresql.js';
 import { MemberDaemon } from './member-daemon.js';
 import { nodeClock } from './platform/node-clock.js';
 import { createLog } from './platform/node-log.js';
@@ -56,6 +57,10 @@ async function run(path: string | undefined, environment: NodeJS.ProcessEnv): Pr
     const cached = readDynamicCache(first.settings.postgresql.dataDir);
     const log = createLog(first.settings.log, nodeClock);
     for (const warning of [...local.warnings, ...first.warnings]) log.warning(warning);
+    // No reason to refuse the start: a directory on a network may be back when it is needed.
+    const missing = missingPrograms(local.raw['postgresql'], environment['PATH'] ?? '');
+    if (missing.length > 0)
+      log.error(`${missing.join(', ')}: not found in postgresql.bin_dir or PATH; nothing works without PostgreSQL's programs`);
     const umask = process.umask(PRIVATE_UMASK);
     const daemon = await MemberDaemon.create({ umask, local, cached, log, clock: nodeClock, random: nodeRandom, environment });
     const code = await daemon.run();

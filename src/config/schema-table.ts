@@ -129,7 +129,10 @@ export const SCHEMA: readonly SchemaRow[] = [
   ...rows('', 'thread_pool_size?', integer(5, Number.MAX_SAFE_INTEGER, low)),
   ...rows('', 'thread_stack_size?', {
     ...stackSize,
-    strict: (value) => stackSize.strict(value) ?? (Number(value) % 65_535 === 0 ? undefined : "didn't pass validation: Wrong value"),
+    // Documented are multiples of 64 kB, checked were those of 65535 at first.
+    strict: (value) =>
+      stackSize.strict(value) ??
+      (Number(value) % 65_535 === 0 || Number(value) % 65_536 === 0 ? undefined : "didn't pass validation: Wrong value"),
   }),
   ...rows('log', 'type?', word(['plain', 'json'])),
   ...rows('log', 'level?', level),

@@ -18,10 +18,18 @@ export function binDirLines(postgresql: unknown, path: string): readonly string[
     if (stat === undefined) return [line(`Directory '${directory}' does not exist.`)];
     if (!stat.isDirectory()) return [line(`'${directory}' is not a directory`)];
   }
+  return missingPrograms(postgresql, path).map((program) =>
+    line(`does not contain '${program}' in '${directory === '' ? '$PATH' : directory}'`),
+  );
+}
+
+/** PostgreSQL's programs, by the names of `bin_name`, that are not in `bin_dir` or, without it, in `path`. */
+export function missingPrograms(postgresql: unknown, path: string): readonly string[] {
+  const r = new SectionReader(postgresql);
   const names = r.textMap('bin_name');
-  return REQUIRED_PROGRAMS.map((program) => names[program] ?? program)
-    .filter((program) => findProgram(directory, program, path) === undefined)
-    .map((program) => line(`does not contain '${program}' in '${directory === '' ? '$PATH' : directory}'`));
+  return REQUIRED_PROGRAMS.map((program) => names[program] ?? program).filter(
+    (program) => findProgram(r.text('bin_dir') ?? '', program, path) === undefined,
+  );
 }
 
 /** The path of an executable in `directory`, or in one of `path` when that is empty. */

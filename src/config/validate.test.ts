@@ -89,10 +89,12 @@ postgresql:
   bin_dir: /nope
   authentication: {replication: {username: 5, password: [secret]}}
 watchdog: 7
+thread_stack_size: 65537
 kubernetes: {labels: {a: b}, pod_ip: foo}
 `) as Record<string, unknown>;
   assert.deepEqual(await validateConfig(raw), [
     'scope 5 is not a string',
+    "thread_stack_size 65537 didn't pass validation: Wrong value",
     "log.level foo didn't pass validation: Wrong value",
     "log.format [] didn't pass validation: should contain at least one item",
     "log.mode 9999 didn't pass validation: Wrong value",
@@ -105,7 +107,7 @@ kubernetes: {labels: {a: b}, pod_ip: foo}
     'bootstrap.dcs.standby_cluster.host  is not defined.',
     'bootstrap.dcs.standby_cluster.port  is not defined.',
     'bootstrap.dcs.standby_cluster.restore_command  is not defined.',
-    'bootstrap.dcs.postgresql.parameters  is not a dictionary.',
+    'bootstrap.dcs.postgresql.parameters None is not a dictionary',
     'bootstrap.dcs.postgresql.pg_hba [] is an empty list',
     'bootstrap.initdb.0 3 is not a string',
     'bootstrap.initdb.0 3 is not a dictionary',
@@ -121,8 +123,18 @@ kubernetes: {labels: {a: b}, pod_ip: foo}
     'postgresql.authentication.superuser  is not defined.',
     `postgresql.data_dir ${bin} didn't pass validation: "doesn't look like a valid data directory"`,
     "postgresql.bin_dir  Directory '/nope' does not exist.",
-    'watchdog  is not a dictionary.',
+    'watchdog 7 is not a dictionary',
     'tags.clonefrom 7 is not a boolean',
     "tags  Multiple of ('nofailover', 'failover_priority') provided",
+  ]);
+});
+
+test('a section that is none is shown with its value, unless that may be a password', async () => {
+  const raw = { ctl: 'x', restapi: { authentication: 'hunter2' }, postgresql: { authentication: ['hunter2'] }, thread_stack_size: 131_072 };
+  const lines = (await validateConfig(raw)).filter((line) => line.includes('dictionary') || line.startsWith('thread'));
+  assert.deepEqual(lines, [
+    'ctl x is not a dictionary',
+    'restapi.authentication  is not a dictionary',
+    'postgresql.authentication  is not a dictionary',
   ]);
 });

@@ -101,7 +101,8 @@ function enterSection(raw: RawMap, row: SchemaRow, seen: Set<string>, parts: Lin
       return undefined;
     }
     if (!isPlainObject(value)) {
-      if (isFirst) parts.push([`${path}  is not a dictionary.`]);
+      // A password that stands where its section should be is not shown.
+      if (isFirst) parts.push([line(path, path.includes('authentication') ? '' : value, 'is not a dictionary')]);
       return undefined;
     }
     const needed = AT_LEAST_ONE[path];

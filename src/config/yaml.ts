@@ -127,14 +127,15 @@ function describe(error: YAMLException): string {
   return mark === undefined || mark === null ? reason : `${reason} (line ${mark.line + 1}, column ${mark.column + 1})`;
 }
 
-/** Block style, keys sorted by code point, sequences not indented below their key (configuration.md §1.1). */
-export function dumpYaml(value: unknown, options: { readonly lineWidth?: number } = {}): string {
+/** Block style (or flow style), keys sorted by code point, sequences not indented below their key (configuration.md §1.1). */
+export function dumpYaml(value: unknown, options: { readonly lineWidth?: number; readonly isFlow?: boolean } = {}): string {
   return dump(value, {
     schema: WRITE,
     indent: 2,
     seqNoIndent: true,
     lineWidth: options.lineWidth ?? 80,
     noRefs: true,
+    ...(options.isFlow === true ? { flowLevel: 0 } : {}),
     sortKeys: (a: unknown, b: unknown) => compareText(String(a), String(b)),
   });
 }

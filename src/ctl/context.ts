@@ -31,9 +31,14 @@ export interface QueryTarget {
   readonly database: string | undefined;
 }
 
+export interface QueryFailure {
+  readonly kind: 'failed';
+  readonly message: string;
+}
+
 export type QueryResult =
   | { readonly kind: 'rows'; readonly columns: readonly string[]; readonly rows: readonly (readonly unknown[])[] }
-  | { readonly kind: 'failed'; readonly message: string };
+  | QueryFailure;
 
 export interface QuerySession {
   run(sql: string): Promise<QueryResult>;
@@ -57,6 +62,6 @@ export interface CtlContext {
   log(level: LogLevel, message: string): void;
   /** Cached by cluster and group. */
   store(cluster: string, group: number | undefined): Promise<ClusterStore>;
-  /** undefined: no connection, or the server is not in the wanted state of recovery. */
-  connect(target: QueryTarget, isInRecovery: boolean | undefined): Promise<QuerySession | undefined>;
+  /** undefined: the server is not in the wanted state of recovery. */
+  connect(target: QueryTarget, isInRecovery: boolean | undefined): Promise<QuerySession | QueryFailure | undefined>;
 }

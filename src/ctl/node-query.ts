@@ -1,11 +1,14 @@
 import pg from 'pg';
-import type { QueryResult, QuerySession, QueryTarget } from './context.js';
+import type { QueryFailure, QueryResult, QuerySession, QueryTarget } from './context.js';
 
 const CONNECT_TIMEOUT_MS = 5000;
 const DATABASE_ERROR = /^[0-9A-Z]{5}$/;
 
-/** Connects as `patronictl query` does (patronictl.md §7.3). @returns undefined: no connection, or another state of recovery. */
-export async function connectQuery(target: QueryTarget, isInRecovery: boolean | undefined): Promise<QuerySession | undefined> {
+/** Connects as `patronictl query` does (patronictl.md §7.3). @returns why not; undefined: the server is in another state of recovery. */
+export async function connectQuery(
+  target: QueryTarget,
+  isInRecovery: boolean | undefined,
+): Promise<QuerySession | QueryFailure | undefined> {
   const { host, port, user, password, database } = target;
   const client = new pg.Client({
     host,
@@ -28,10 +31,11 @@ export async function connectQuery(target: QueryTarget, isInRecovery: boolean | 
         return undefined;
       }
     }
-  } catch {
-    // Whatever the reason (refused, password, starting up), the answer is "no connection".
+  } catch (error) {
     await client.end().catch(() => undefined);
-    return undefined;
+    const reason = error instanceof Error ? error.message || String('code' in error ? error.code : error.name) : String(error);
+    const message = `ERROR, SQLSTATE: connection to server at "${host}", port ${port} failed: ${reason.replaceAll('\n', ' ')}`;
+    return { kind: 'failed', message };
   }
   return { run: (sql) => runQuery(client, sql), close: () => client.end().catch(() => undefined) };
 }

@@ -48,7 +48,7 @@ export function watchOf(o: Given): { group: number | undefined; watch: number | 
 
 export function number(flags: string, description: string): Option {
   const isInteger = flags.includes('INTEGER');
-  const shown = shownFlags(flags);
+  const shown = flagNames(flags).join(' / ');
   return new Option(flags, description).argParser((text) => {
     if (isInteger ? /^[-+]?[0-9]+$/.test(text) : text.trim() !== '' && Number.isFinite(Number(text))) return Number(text);
     throw new UsageError(`Invalid value for ${shown}: '${text}' is not a valid ${isInteger ? 'integer' : 'float'}.`);
@@ -56,7 +56,8 @@ export function number(flags: string, description: string): Option {
 }
 
 function choice(flags: string, description: string, words: readonly string[]): Option {
-  const shown = shownFlags(flags);
+  // The other way round than numbers are shown: so it is with Patroni.
+  const shown = flagNames(flags).reverse().join(' / ');
   return new Option(flags, description).argParser((text) => {
     if (words.includes(text)) return text;
     throw new UsageError(`Invalid value for ${shown}: '${text}' is not one of ${words.map((w) => `'${w}'`).join(', ')}.`);
@@ -66,13 +67,12 @@ function choice(flags: string, description: string, words: readonly string[]): O
 export const formatOption = (): Option => choice('-f, --format <FORMAT>', `Output format (${FORMATS.join(', ')})`, FORMATS);
 export const roleOption = (): Option => choice('-r, --role <ROLE>', `Role (${ROLES.join(', ')})`, ROLES);
 
-/** `-f, --format <FORMAT>` as `'--format' / '-f'`. */
-function shownFlags(flags: string): string {
-  const names = flags.replace(/ <.*/, '').split(', ');
-  return names
-    .reverse()
-    .map((name) => `'${name}'`)
-    .join(' / ');
+/** `-w, --watch <FLOAT>` as `'-w'` and `'--watch'`. */
+function flagNames(flags: string): string[] {
+  return flags
+    .replace(/ <.*/, '')
+    .split(', ')
+    .map((name) => `'${name}'`);
 }
 
 /** An option that may stand several times. */

@@ -52,14 +52,13 @@ export function addMemberCommands(command: Register, open: Open): void {
       }),
     );
   command('flush', 'Discard scheduled events')
-    .usage('[OPTIONS] CLUSTER_NAME [MEMBER_NAMES]... {restart|switchover}')
     .argument('<CLUSTER_NAME>')
     .argument('[MEMBER_NAMES...]')
     .addOption(roleOption())
     .option('--force', 'Do not ask for confirmation at any point')
     .action(async (name: string, words: readonly string[], o: Given) => {
       const target = words.at(-1);
-      if (target === undefined) throw new UsageError("Missing argument '{restart|switchover}'.");
+      if (target === undefined) throw new UsageError("Missing argument '{restart|switchover}'. Choose from:\n\trestart,\n\tswitchover");
       if (target !== 'restart' && target !== 'switchover') {
         throw new UsageError(`Invalid value for '{restart|switchover}': '${target}' is not one of 'restart', 'switchover'.`);
       }

@@ -14,8 +14,8 @@ export interface GlobalOptions {
 
 export interface CommandLine {
   readonly program: Command;
-  /** The usage lines of the command that runs, for an error. */
-  usage(): string;
+  /** What is wrong with the command line, after the usage lines of the command that runs; undefined: help was shown, all is well. */
+  complaint(error: CommanderError | UsageError): string | undefined;
 }
 
 /** Builds the command line. `open` makes the context, only when a command really runs: `--help` needs no store. */
@@ -26,6 +26,7 @@ export function createProgram(open: (options: GlobalOptions) => Promise<CtlConte
     .enablePositionalOptions()
     .exitOverride()
     .configureOutput({ writeOut: out, writeErr: () => undefined })
+    .configureHelp({ sortSubcommands: true, subcommandTerm: (c) => c.name(), commandUsage: usageOf })
     .option('-c, --config-file <PATH>', 'Configuration file')
     .option('-d, --dcs-url <URL>', 'The DCS connect url')
     .addOption(new Option('--dcs <URL>').hideHelp())
@@ -50,22 +51,33 @@ export function createProgram(open: (options: GlobalOptions) => Promise<CtlConte
   addShowCommands(command, context);
   addMemberCommands(command, context);
   addClusterCommands(command, context);
-  return { program, usage: () => usageHeader(running) };
+  return {
+    program,
+    complaint: (error) => {
+      const command = running ?? program;
+      const words = error instanceof UsageError ? error.message : usageText(error, command);
+      if (words === undefined) return undefined;
+      const name = command === program ? 'patronictl' : `patronictl ${command.name()}`;
+      return `Usage: ${usageOf(command)}\nTry '${name} --help' for help.\n\nError: ${words}\n`;
+    },
+  };
 }
 
-/** What stands above the complaint about a wrong command line. */
-function usageHeader(command: Command | undefined): string {
-  if (command === undefined) return "Usage: patronictl [OPTIONS] COMMAND [ARGS]...\nTry 'patronictl --help' for help.\n";
+function usageOf(command: Command): string {
+  if (command.parent === null) return 'patronictl [OPTIONS] COMMAND [ARGS]...';
   const words = command.registeredArguments.map((a) => `${a.required ? a.name() : `[${a.name()}]`}${a.variadic ? '...' : ''}`);
   const target = command.name() === 'flush' ? ['{restart|switchover}'] : [];
-  const line = ['Usage: patronictl', command.name(), '[OPTIONS]', ...words, ...target].join(' ');
-  return `${line}\nTry 'patronictl ${command.name()} --help' for help.\n`;
+  return ['patronictl', command.name(), '[OPTIONS]', ...words, ...target].join(' ');
 }
 
 /** Commander's complaint in the words that scripts know; undefined: help was shown, all is well. */
-export function usageText(error: CommanderError): string | undefined {
+function usageText(error: CommanderError, command: Command): string | undefined {
   const quoted = /'([^']*)'/.exec(error.message)?.[1] ?? '';
   switch (error.code) {
+    case 'commander.excessArguments': {
+      const extra = command.args.slice(command.registeredArguments.length);
+      return `Got unexpected extra argument${extra.length > 1 ? 's' : ''} (${extra.join(' ')})`;
+    }
     case 'commander.unknownOption':
       return `No such option: ${quoted}`;
     case 'commander.missingArgument':

@@ -1,5 +1,7 @@
+import { CommanderError } from 'commander';
 import { parseClusterView, type StoredKey } from '../../src/cluster/view.js';
-import type { ClusterStore, CtlContext } from '../../src/ctl/context.js';
+import type { ClusterStore, CtlContext, QueryResult } from '../../src/ctl/context.js';
+import { UsageError } from '../../src/ctl/errors.js';
 import { createProgram } from '../../src/ctl/program.js';
 import { type RestAnswer, RestUnreachable } from '../../src/ctl/rest-client.js';
 import { ManualClock } from './manual-clock.js';
@@ -14,6 +16,9 @@ export interface CtlWorld {
   readonly files?: Record<string, string>;
   /** Somebody else is faster. */
   readonly losesRace?: boolean;
+  /** What the server says to each statement; without it nobody can connect. `false`: it is in another state of recovery. */
+  readonly answer?: QueryResult | false;
+  readonly scope?: string | undefined;
 }
 
 export interface CtlRun {
@@ -24,6 +29,8 @@ export interface CtlRun {
   readonly writes: readonly string[];
   /** Class and message of what ended the command. */
   readonly error: string | undefined;
+  /** What a wrong command line shows on standard error. */
+  readonly complaint: string | undefined;
 }
 
 /** Runs patronictl on a scripted store, REST API and person. Time passes at once. */
@@ -47,7 +54,7 @@ export async function runCtl(world: CtlWorld, ...words: readonly string[]): Prom
   const context: CtlContext = {
     clock: Object.assign(clock, { sleep: async () => undefined }),
     random: { next: () => 0 } as CtlContext['random'],
-    settings: { scope: 'alpha', citusGroup: undefined },
+    settings: { scope: 'scope' in world ? world.scope : 'alpha', citusGroup: undefined },
     terminal: {
       isOutputTty: false,
       out: (text) => {
@@ -76,9 +83,13 @@ export async function runCtl(world: CtlWorld, ...words: readonly string[]): Prom
     },
     log: (level, message) => void log.push(`${level}: ${message}`),
     store: async () => store,
-    connect: async () => undefined,
+    connect: async () => {
+      const { answer } = world;
+      if (answer === undefined) return { kind: 'failed', message: 'ERROR, SQLSTATE: refused' };
+      return answer === false ? undefined : { run: async () => answer, close: async () => undefined };
+    },
   };
-  const { program } = createProgram(
+  const { program, complaint } = createProgram(
     async () => context,
     (text) => {
       out += text;
@@ -86,10 +97,11 @@ export async function runCtl(world: CtlWorld, ...words: readonly string[]): Prom
   );
   try {
     await program.parseAsync(words, { from: 'user' });
-    return { out, log, requests, writes, error: undefined };
+    return { out, log, requests, writes, error: undefined, complaint: undefined };
   } catch (error) {
     if (!(error instanceof Error)) throw error;
-    return { out, log, requests, writes, error: `${error.name}: ${error.message}` };
+    const isUsage = error instanceof CommanderError || error instanceof UsageError;
+    return { out, log, requests, writes, error: `${error.name}: ${error.message}`, complaint: isUsage ? complaint(error) : undefined };
   }
 }
 

@@ -1,5 +1,5 @@
 import { addressOf, connUrlOf, type Member } from '../../cluster/member.js';
-import type { CtlContext, QueryResult, QuerySession } from '../context.js';
+import type { CtlContext, QueryFailure, QueryResult, QuerySession } from '../context.js';
 import { CtlError } from '../errors.js';
 import { formatRows } from '../output/rows.js';
 import { loadGroups, membersByRole, type Role } from '../selection.js';
@@ -34,8 +34,10 @@ export async function query(context: CtlContext, cluster: string, options: Query
   let session: QuerySession | undefined;
   try {
     await watching(context, options.watch, false, async () => {
-      session ??= target && (await connect(context, target, password, options));
-      show(context, session === undefined ? { kind: 'failed', message: noConnection(options) } : await session.run(sql), options);
+      const found = session ?? (target && (await connect(context, target, password, options)));
+      if (found !== undefined && 'run' in found) session = found;
+      const failure = found === undefined || 'run' in found ? { kind: 'failed' as const, message: noConnection(options) } : found;
+      show(context, session === undefined ? failure : await session.run(sql), options);
     });
   } finally {
     await session?.close();
@@ -52,7 +54,7 @@ async function connect(
   member: Member,
   password: string | undefined,
   { username, database, role }: QueryOptions,
-): Promise<QuerySession | undefined> {
+): Promise<QuerySession | QueryFailure | undefined> {
   const address = addressOf(connUrlOf(member) ?? '');
   if (address === undefined) return undefined;
   const isInRecovery = role === 'primary' ? false : role === undefined || role === 'any' || role === 'leader' ? undefined : true;

@@ -38,10 +38,7 @@ export function formatRows(
   }
 }
 
-/** A mapping in YAML's flow style, keys as they come: `{clonefrom: true}`. */
+/** A mapping in YAML's flow style, on one line: `{clonefrom: true, zones: [a, b]}`. */
 export function flowYaml(value: Readonly<Record<string, unknown>>): string {
-  const scalar = (item: unknown): string =>
-    typeof item === 'object' && item !== null ? stringifyJson(item, 'spaced') : dumpYaml(item, { lineWidth: 200 }).trimEnd();
-  const keys = Object.keys(value).sort();
-  return `{${keys.map((key) => `${scalar(key)}: ${scalar(value[key])}`).join(', ')}}`;
+  return dumpYaml(value, { lineWidth: -1, isFlow: true }).trimEnd();
 }
