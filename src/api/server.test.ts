@@ -169,6 +169,7 @@ test('restart, reinitialize, failsafe', async () => {
     ['POST', '/restart', { schedule: '2031-01-01T00:00:00' }, 400, 'Timezone information is mandatory for the scheduled restart'],
     ['POST', '/restart', { schedule: '2001-01-01T00:00:00Z' }, 422, 'Cannot schedule restart in the past'],
     ['POST', '/restart', { schedule: 'soon' }, 422],
+    ...([null, '', 0, false, []] as const).map((schedule): Case => ['POST', '/restart', { schedule }, 422]),
     ['POST', '/restart', { ...at, role: 'primary' }, 202, 'Restart scheduled'],
     ['POST', '/restart', at, 409, 'Another restart is already scheduled'],
     ['DELETE', '/restart', undefined, 200, 'scheduled restart deleted'],

@@ -39,7 +39,8 @@ function read(body: JsonObject, now: number): RestartRequest & { readonly schedu
   for (const [field, value] of Object.entries(body)) {
     switch (field) {
       case 'schedule':
-        if (isTruthy(value)) request.schedule = checkSchedule(value, 'restart', now);
+        // Also what is empty: a variable that was not set must not become a restart at once.
+        request.schedule = checkSchedule(value, 'restart', now);
         break;
       case 'role':
         if (!ROLES.includes(String(value))) refuse('PostgreSQL role should be either primary, standby_leader, or replica');
