@@ -8,6 +8,7 @@ import { MemberDaemon } from './member-daemon.js';
 import { nodeClock } from './platform/node-clock.js';
 import { createLog } from './platform/node-log.js';
 import { nodeRandom } from './platform/node-random.js';
+import type { LogSettings } from './ports/settings.js';
 
 /** Exit code for whatever keeps the daemon from starting, as Patroni's (configuration.md §4.7). */
 const CANNOT_START = 1;
@@ -55,12 +56,11 @@ async function run(path: string | undefined, environment: NodeJS.ProcessEnv): Pr
     const local = LocalConfiguration.load({ path, environment });
     const first = effectiveSettings(local.raw, {});
     const cached = readDynamicCache(first.settings.postgresql.dataDir);
-    const log = createLog(first.settings.log, nodeClock);
+    const log = openLog(first.settings.log);
     for (const warning of [...local.warnings, ...first.warnings]) log.warning(warning);
     // No reason to refuse the start: a directory on a network may be back when it is needed.
     const missing = missingPrograms(local.raw['postgresql'], environment['PATH'] ?? '');
-    if (missing.length > 0)
-      log.error(`${missing.join(', ')}: not found in postgresql.bin_dir or PATH; nothing works without PostgreSQL's programs`);
+    if (missing.length > 0) log.error(`not found in postgresql.bin_dir, or in PATH while that is not set: ${missing.join(', ')}`);
     const umask = process.umask(PRIVATE_UMASK);
     const daemon = await MemberDaemon.create({ umask, local, cached, log, clock: nodeClock, random: nodeRandom, environment });
     const code = await daemon.run();
@@ -70,5 +70,15 @@ async function run(path: string | undefined, environment: NodeJS.ProcessEnv): Pr
     if (!(error instanceof ConfigError)) throw error;
     process.stderr.write(`${error.message}\n`);
     return CANNOT_START;
+  }
+}
+
+/** @throws ConfigError when there is no place for the log. */
+function openLog(settings: LogSettings): ReturnType<typeof createLog> {
+  try {
+    return createLog(settings, nodeClock);
+  } catch (error) {
+    if (settings.dir === undefined || !(error instanceof Error)) throw error;
+    throw new ConfigError(`log.dir: the log can not be written in '${settings.dir}': ${error.message}`, { cause: error });
   }
 }

@@ -188,7 +188,11 @@ export class Agent {
     const unsubscribe = [...listening, watchdog.subscribe(() => this.wake())];
     try {
       const exit = await this.loop();
-      await shutdown(this.services, this.jobs, this.state, { stopServer: exit?.stopServer ?? true, publish: () => this.publishFinal() });
+      await shutdown(this.services, this.jobs, this.state, {
+        stopServer: exit?.stopServer ?? true,
+        publish: () => this.publishFinal(),
+        deleteInitialize: () => this.deleteInitialize(),
+      });
       if (exit !== undefined) log.critical(exit.message);
       return exit?.code ?? 0;
     } finally {
@@ -537,6 +541,16 @@ export class Agent {
   private async publishFinal(): Promise<void> {
     await this.lookAtServer();
     if (await this.tryLoad()) await this.publisher.member(this.observation({}, []));
+  }
+
+  private async deleteInitialize(): Promise<void> {
+    const { dcs, log } = this.ports;
+    try {
+      await dcs.deleteInitialize({ timeoutMs: this.state.config.retryTimeoutMs });
+    } catch (error) {
+      if (!(error instanceof DcsUnavailable)) throw error;
+      log.error('the initialize key could not be removed: nobody can create this cluster before patronictl remove', error);
+    }
   }
 
   /** The first checkpoint of a new timeline: until it is done nobody may rewind from this server (ha.md §14.6). */

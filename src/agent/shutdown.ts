@@ -1,3 +1,4 @@
+import { isBootstrapping } from '../ha/memory.js';
 import type { JobRunner } from './job-runner.js';
 import { tryHandOver } from './jobs/demote.js';
 import type { JobServices } from './jobs/services.js';
@@ -8,6 +9,8 @@ export interface ShutdownOptions {
   readonly stopServer: boolean;
   /** Writes the member key a last time. */
   readonly publish: () => Promise<void>;
+  /** Lets another attempt to initialise the cluster begin. */
+  readonly deleteInitialize: () => Promise<void>;
 }
 
 /**
@@ -19,6 +22,7 @@ export async function shutdown(s: JobServices, jobs: JobRunner, state: AgentStat
   jobs.close();
   await jobs.cancel();
   if (!options.stopServer) return;
+  if (isBootstrapping(state.memory)) return giveUpBootstrap(s, options);
   if (state.config.isPaused) {
     s.log.info('Leader key is not deleted and Postgresql is not stopped due paused state');
     s.watchdog.disable();
@@ -48,4 +52,22 @@ export async function shutdown(s: JobServices, jobs: JobRunner, state: AgentStat
   }
   if (isLeader && !isReleased) await s.releaseLock((await s.postgres.shutdownPositions())?.previous);
   await options.publish();
+}
+
+/**
+ * A cluster of which only a part was made would be adopted by the next start, without its roles; and while the key
+ * `initialize` stands nobody makes another one. So it is set aside as after a bootstrap that failed.
+ */
+async function giveUpBootstrap(s: JobServices, { publish, deleteInitialize }: ShutdownOptions): Promise<void> {
+  s.postgres.resetCancellation();
+  const isStopped = await s.postgres.stop({ mode: 'immediate', checkpoint: false, timeoutMs: s.config().retryTimeoutMs });
+  if (!isStopped) {
+    s.log.error('PostgreSQL shutdown failed, the half of a bootstrap stays as it is');
+    return;
+  }
+  s.watchdog.disable();
+  s.log.info('the bootstrap was broken off: its data are set aside, and the initialize key is removed');
+  await s.postgres.moveDataDirectoryAside();
+  await deleteInitialize();
+  await publish();
 }

@@ -146,7 +146,10 @@ test('a wrong dynamic setting is left out; parameters that are no mapping are re
   assert.equal(settings.postgresql.usePgRewind, false);
   assert.deepEqual(settings.postgresql.callbacks, { on_stop: 'y' });
   assert.equal(warnings.filter((w) => w.startsWith('dynamic configuration: ')).length, 2);
-  assert.deepEqual(problems(config(), { postgresql: { parameters: [1] } }), ['postgresql.parameters is not a dictionary']);
+  assert.deepEqual(problems({ ...config(), postgresql: { ...(config()['postgresql'] as object), parameters: 'x' } }), [
+    "postgresql.parameters: 'x' is not a dictionary",
+  ]);
+  assert.deepEqual(problems(config(), { postgresql: { parameters: [1] } }), ['postgresql.parameters: is not a dictionary']);
 });
 
 test('old places of credentials', () => {

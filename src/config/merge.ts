@@ -44,7 +44,7 @@ function mergeLocalParameters(parameters: ParameterSet, value: unknown, warnings
 
 function parameterMap(value: unknown): RawMap {
   if (value === null || value === undefined) return {};
-  if (!isPlainObject(value)) throw new ConfigError('postgresql.parameters is not a dictionary');
+  if (!isPlainObject(value)) throw new ConfigError([{ path: 'postgresql.parameters', message: 'is not a dictionary', value: undefined }]);
   return value;
 }
 

@@ -50,3 +50,26 @@ void test('T96, patroni-2302: a failed bootstrap is set aside, and only an order
     await cluster.stop({ hasFailed });
   }
 });
+
+void test('an agent that is ended while it creates the cluster leaves clean ground', { timeout: 120_000 }, async () => {
+  const cluster = await TestCluster.prepare({ members: 1 });
+  let hasFailed = true;
+  try {
+    const [member] = cluster.members;
+    assert.ok(member !== undefined);
+    setPostBootstrap(member.configFile, '/bin/sleep 100');
+    member.startAgent();
+    await waitFor('the bootstrap goes on', () => member.agent.tail(200).includes('running post_bootstrap'), 60_000);
+    await member.stopAgent();
+    assert.equal(existsSync(member.dataDir), false);
+    assert.equal(existsSync(`${member.dataDir}.failed/PG_VERSION`), true);
+    setPostBootstrap(member.configFile, undefined);
+    member.startAgent();
+    await cluster.untilHealthy();
+    const { rows } = await cluster.sql(member, "SELECT 1 FROM pg_roles WHERE rolname = 'replicator'");
+    assert.equal(rows.length, 1);
+    hasFailed = false;
+  } finally {
+    await cluster.stop({ hasFailed });
+  }
+});
