@@ -104,5 +104,7 @@ test('what can not be loaded says why', () => {
   assert.throws(() => load('{}'), /Config is empty\./);
   assert.throws(() => load('a: [1'), /invalid config file \/c: .*line/);
   assert.throws(() => load('name: __patroni_strict_sync_replica_placeholder__'), /Node 'name' can't be set/);
-  assert.throws(() => LocalConfiguration.load({ path: undefined, environment: {} }), /Config is empty\./);
+  assert.throws(() => LocalConfiguration.load({ path: undefined, environment: {} }), /Config is empty\.$/);
+  const absent = { path: 'no.yml', environment: {}, files: fakeFiles({}) };
+  assert.throws(() => LocalConfiguration.load(absent), /Config is empty\. no\.yml does not exist, and no PATRONI_\* variable is set\.$/);
 });

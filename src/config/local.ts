@@ -22,6 +22,8 @@ export class LocalConfiguration {
   /** undefined: the environment alone, and `reload` has nothing to read. */
   readonly path: string | undefined;
   private readonly environment: CapturedEnvironment;
+  /** What an empty configuration is due to: a path that is not there is none of Patroni's errors. */
+  private readonly absence: string;
   private readonly files: ConfigFiles;
   private current: Readonly<Record<string, unknown>>;
 
@@ -31,6 +33,7 @@ export class LocalConfiguration {
     const isThere = source.path !== undefined && files.kind(source.path) !== 'absent';
     this.files = files;
     this.environment = environment;
+    this.absence = source.path === undefined || isThere ? '' : ` ${source.path} does not exist, and no PATRONI_* variable is set.`;
     this.path = isThere ? source.path : undefined;
     this.warnings =
       source.path === undefined || isThere
@@ -72,7 +75,7 @@ export class LocalConfiguration {
       result = path === undefined ? {} : readConfigPath(path, this.files);
       patch(result, structuredClone(environment.config));
     }
-    if (Object.keys(result).length === 0) throw new ConfigError('Config is empty.');
+    if (Object.keys(result).length === 0) throw new ConfigError(`Config is empty.${this.absence}`);
     if (result['name'] === STRICT_SYNC_PLACEHOLDER) throw new ConfigError(`Node 'name' can't be set to '${STRICT_SYNC_PLACEHOLDER}'`);
     return result;
   }
