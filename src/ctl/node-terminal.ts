@@ -33,6 +33,7 @@ export function nodeTerminal(): Terminal & { close(): void } {
   };
   return {
     isOutputTty: process.stdout.isTTY === true,
+    hasColours: process.stdout.isTTY === true && !process.env['NO_COLOR'] && process.env['TERM'] !== 'dumb',
     out: (text) => void process.stdout.write(text),
     err: (text) => void process.stderr.write(text),
     readLine: async (text, hidden = false) => {

@@ -302,3 +302,11 @@ test('a list of nothing is a warning, of an unknown cluster an empty table', asy
   assert.match(unknown.out, /^\+ Cluster: gamma \(uninitialized\) -+/);
   assert.equal(unknown.error, undefined);
 });
+
+test('colours are for a terminal only', async () => {
+  const escape = '\u001b[';
+  const list = async (hasColours: boolean): Promise<string> => (await runCtl({ keys: TWO_MEMBERS, hasColours }, 'list')).out;
+  assert.equal((await list(false)).includes(escape), false);
+  const [top, , , leader] = (await list(true)).split('\n');
+  assert.deepEqual([top?.includes(escape), leader?.includes(escape)], [false, true]);
+});

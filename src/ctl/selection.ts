@@ -46,14 +46,15 @@ export interface PrintOptions {
 }
 
 export function printCluster(context: CtlContext, cluster: string, groups: readonly GroupView[], options: PrintOptions = {}): void {
-  const paint = (line: string, mood: 'leader' | 'sick'): string => styleText(mood === 'leader' ? ['bold', 'green'] : 'red', line);
+  const paint = (line: string, mood: 'leader' | 'sick'): string =>
+    styleText(mood === 'leader' ? ['bold', 'green'] : 'red', line, { validateStream: false });
   context.terminal.out(
     formatCluster(groups, {
       cluster,
       format: options.format ?? 'pretty',
       extended: options.extended ?? false,
       requestedGroup: options.group,
-      ...(context.terminal.isOutputTty ? { paint } : {}),
+      ...(context.terminal.hasColours ? { paint } : {}),
     }),
   );
 }

@@ -3,6 +3,8 @@ import { Aborted } from './errors.js';
 /** Where a person or a script reads and answers. */
 export interface Terminal {
   readonly isOutputTty: boolean;
+  /** A person looks at it, and has not asked for plain text (`NO_COLOR`). */
+  readonly hasColours: boolean;
   out(text: string): void;
   err(text: string): void;
   /** Shows `text` and reads one line; undefined at the end of input or on Ctrl-C. `hidden`: nothing typed is shown. */

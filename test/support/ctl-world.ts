@@ -19,6 +19,8 @@ export interface CtlWorld {
   /** What the server says to each statement; without it nobody can connect. `false`: it is in another state of recovery. */
   readonly answer?: QueryResult | false;
   readonly scope?: string | undefined;
+  /** Standard output is a terminal with colours. */
+  readonly hasColours?: boolean;
 }
 
 export interface CtlRun {
@@ -56,7 +58,8 @@ export async function runCtl(world: CtlWorld, ...words: readonly string[]): Prom
     random: { next: () => 0 } as CtlContext['random'],
     settings: { scope: 'scope' in world ? world.scope : 'alpha', citusGroup: undefined },
     terminal: {
-      isOutputTty: false,
+      isOutputTty: world.hasColours === true,
+      hasColours: world.hasColours === true,
       out: (text) => {
         out += text;
       },

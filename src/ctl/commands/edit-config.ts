@@ -83,7 +83,8 @@ export function unifiedDiff(before: string, after: string): string {
 
 async function showDiff(context: CtlContext, before: string, after: string): Promise<void> {
   const text = `${unifiedDiff(before, after)}\n`;
-  if (context.terminal.isOutputTty) await context.workplace.page(text.split('\n').map(coloured).join('\n'));
+  const { isOutputTty, hasColours } = context.terminal;
+  if (isOutputTty) await context.workplace.page(hasColours ? text.split('\n').map(coloured).join('\n') : text);
   else context.terminal.out(text);
 }
 
