@@ -304,9 +304,9 @@ test('a list of nothing is a warning, of an unknown cluster an empty table', asy
 });
 
 test('colours are for a terminal only', async () => {
-  const escape = '\u001b[';
+  const colour = '\u001b[';
   const list = async (hasColours: boolean): Promise<string> => (await runCtl({ keys: TWO_MEMBERS, hasColours }, 'list')).out;
-  assert.equal((await list(false)).includes(escape), false);
+  assert.equal((await list(false)).includes(colour), false);
   const [top, , , leader] = (await list(true)).split('\n');
-  assert.deepEqual([top?.includes(escape), leader?.includes(escape)], [false, true]);
+  assert.deepEqual([top?.includes(colour), leader?.includes(colour)], [false, true]);
 });
