@@ -42,7 +42,7 @@ function testFiles(folder, accept) {
     .sort();
 }
 
-const isUnit = (name) => /(^|\/)[^/.]+\.test\.ts$/.test(name);
+const isUnit = (name) => /(^|\/)[^/.]+(\.property)?\.test\.ts$/.test(name);
 const isStore = (name) => /\.(etcd|consul|zookeeper)\.test\.ts$/.test(name);
 const isPostgres = (name) => /\.pg\.test\.ts$/.test(name);
 

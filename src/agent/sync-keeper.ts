@@ -43,6 +43,8 @@ export class SyncKeeper {
   private isWatching = false;
   /** The version of the key by which the race was won; undefined: no race was won since. */
   private electedBy: { readonly version: string | undefined } | undefined;
+  /** The version of the key that was written here, with an answer: no request that was sent before can replace it any more. */
+  private ownVersion: string | undefined;
   /** What was written last; until the server has read it, nothing is decided by what it shows. */
   private ordered: string | undefined;
   private orderedAt = 0;
@@ -64,7 +66,8 @@ export class SyncKeeper {
     if (o.config.synchronousMode === 'off') return this.disable(o);
     const { clock, log } = this.p.ports;
     const until = clock.monotonic() + MOST_MS;
-    let key = o.cluster.view.sync;
+    if (!isSyncEmpty(o.cluster.view.sync) && !(await this.isKeyReady(undefined, o))) return;
+    let key = this.p.state.view?.sync ?? o.cluster.view.sync;
     for (let done = 0; done < MOST_STEPS && clock.monotonic() < until && this.p.lock.isHeld; done++) {
       const status = await this.status(o);
       if (status === undefined || status.isInRecovery) return;
@@ -113,7 +116,7 @@ export class SyncKeeper {
       return false;
     }
     const plan = preparation(o, key);
-    if (plan.key !== undefined && (await this.writeKey(plan.key, key, o)) === undefined) return false;
+    if (!(await this.isKeyReady(plan.key, o))) return false;
     if (!(await this.setNames(plan.value, o))) {
       log.warning('synchronous_standby_names is not in force yet');
       return false;
@@ -133,6 +136,7 @@ export class SyncKeeper {
     // Promoted and crashed before its first cycle: the key still speaks of the leader before.
     if (leader !== o.me) return this.claim(o);
     const type = quorum > 0 ? 'quorum' : 'priority';
+    if (!(await this.isKeyReady(undefined, o))) return false;
     // The server reads it when it starts.
     if (voters.length > 0) await this.writeNames({ type, number: voters.length - quorum, members: names(voters) }, o);
     return true;
@@ -141,9 +145,16 @@ export class SyncKeeper {
   /** As `prepare`, for a server that is not running. */
   private async claim(o: KnownObservation): Promise<boolean> {
     const plan = preparation(o, o.cluster.view.sync);
-    if (plan.key !== undefined && (await this.writeKey(plan.key, o.cluster.view.sync, o)) === undefined) return false;
+    if (!(await this.isKeyReady(plan.key, o))) return false;
     await this.writeNames(plan.value, o);
     return true;
+  }
+
+  /** Whether the key is as it has to be, and stays so, before anything rests on it. @param wanted undefined: as it is. */
+  private async isKeyReady(wanted: Extract<SyncStep, { kind: 'write-key' }> | undefined, o: KnownObservation): Promise<boolean> {
+    const key = o.cluster.view.sync;
+    if (wanted !== undefined) return (await this.writeKey(wanted, key, o)) !== undefined;
+    return key.version === this.ownVersion || (await this.rewriteKey(key, o)) !== undefined;
   }
 
   private async disable(o: KnownObservation): Promise<void> {
@@ -157,6 +168,7 @@ export class SyncKeeper {
   }
 
   private async deleteKey(key: SyncState, o: KnownObservation): Promise<boolean> {
+    this.ownVersion = undefined;
     const isDeleted = await this.p.ports.dcs.deleteSync(key.version, { timeoutMs: o.config.retryTimeoutMs });
     if (isDeleted) this.adopt({ version: undefined, leader: undefined, voters: [], quorum: 0 });
     else this.p.ports.log.warning('Synchronous replication key updated by someone else.');
@@ -168,25 +180,42 @@ export class SyncKeeper {
     key: SyncState,
     o: KnownObservation,
   ): Promise<SyncState | undefined> {
-    const { dcs, log } = this.p.ports;
+    const { log } = this.p.ports;
     const { leader, voters, quorum, before, after } = step;
     if (before !== undefined) log[before.level](before.message);
-    const text = stringifyJson({ leader, quorum, sync_standby: voters.length > 0 ? names(voters).join(',') : null });
-    const version = await dcs.writeSync(text, key.version, { timeoutMs: o.config.retryTimeoutMs });
-    if (version === undefined) {
-      log.info('Synchronous replication key updated by someone else.');
-      return undefined;
-    }
+    const text = textOf(step);
+    const version = await this.put(text, key, o);
+    if (version === undefined) return undefined;
     if (after !== undefined) log.info(after);
-    const written = { version, leader, voters, quorum };
-    this.adopt(written);
-    return written;
+    return this.adopt({ version, leader, voters, quorum });
+  }
+
+  /**
+   * Writes the key as it is, so that it gets another version. A write whose answer was lost, here or by who led before, may
+   * still be on its way; it was safe beside the setting of its time, and must not arrive beside another one.
+   */
+  private async rewriteKey(key: SyncState, o: KnownObservation): Promise<SyncState | undefined> {
+    const text = textOf(key);
+    let version = await this.put(text, key, o);
+    // Consul gives a new version to a changed value only.
+    if (version !== undefined && version === key.version) version = await this.put(`${text} `, key, o);
+    return version === undefined ? undefined : this.adopt({ ...key, version });
+  }
+
+  private async put(text: string, key: SyncState, o: KnownObservation): Promise<string | undefined> {
+    const { dcs, log } = this.p.ports;
+    this.ownVersion = undefined;
+    const version = await dcs.writeSync(text, key.version, { timeoutMs: o.config.retryTimeoutMs });
+    if (version === undefined) log.info('Synchronous replication key updated by someone else.');
+    this.ownVersion = version;
+    return version;
   }
 
   /** The rest of the agent sees the key as it is now. */
-  private adopt(sync: SyncState): void {
+  private adopt(sync: SyncState): SyncState {
     const { state } = this.p;
     if (state.view !== undefined) state.view = { ...state.view, sync };
+    return sync;
   }
 
   /** @returns whether the server goes by them now. */
@@ -254,6 +283,10 @@ export class SyncKeeper {
     if (status.kind === 'known' && streaming(status.value) !== before) wake();
     this.watch();
   }
+}
+
+function textOf({ leader, voters, quorum }: Pick<SyncState, 'voters' | 'quorum'> & { readonly leader: string | undefined }): string {
+  return stringifyJson({ leader: leader ?? null, quorum, sync_standby: voters.length > 0 ? names(voters).join(',') : null });
 }
 
 /** Who streams, and how the server counts them. */

@@ -79,7 +79,10 @@ export interface Dcs {
   /** With a version: compare-and-set, false when it lost. Without: overwrite. */
   writeConfig(value: string, version: string | undefined, options: CallOptions): Promise<boolean>;
   writeFailover(value: string, version: string | undefined, options: CallOptions): Promise<boolean>;
-  /** @returns the new version of the key, or undefined when the compare-and-set lost. */
+  /**
+   * @param version undefined: the key must not exist. A late overwrite would put an old promise in the place of a newer one.
+   * @returns the new version of the key, or undefined when the compare-and-set lost.
+   */
   writeSync(value: string, version: string | undefined, options: CallOptions): Promise<string | undefined>;
   deleteSync(version: string | undefined, options: CallOptions): Promise<boolean>;
 

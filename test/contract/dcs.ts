@@ -262,6 +262,24 @@ export function dcsContract(backEnd: string, makeHarness: () => Promise<DcsHarne
         assert.equal((await a.load(call)).sync.version, undefined);
       });
 
+      test('sync: without a version nothing is overwritten', async () => {
+        const { a, b } = await pair();
+        const first = await a.writeSync('{"leader":"a","sync_standby":"b","quorum":0}', undefined, call);
+        assert.ok(first !== undefined);
+        assert.equal(await b.writeSync('{"leader":"b","sync_standby":null,"quorum":0}', undefined, call), undefined);
+        const { sync } = await a.load(call);
+        assert.deepEqual([sync.version, sync.leader, sync.voters], [first, 'a', ['b']]);
+      });
+
+      test('sync: an equal value with a blank more is another version', async () => {
+        const { a } = await pair();
+        const text = '{"leader":"a","sync_standby":"b","quorum":0}';
+        const first = await a.writeSync(text, undefined, call);
+        const second = await a.writeSync(`${text} `, first, call);
+        assert.ok(second !== undefined && second !== first);
+        assert.deepEqual((await a.load(call)).sync, { version: second, leader: 'a', voters: ['b'], quorum: 0 });
+      });
+
       test('deleteCluster leaves nothing', async () => {
         const { a } = await pair();
         await a.acquireLeaderLock(call);

@@ -239,6 +239,8 @@ const world = fc
     lock: fc.constantFrom('renewed' as const, 'lost' as const),
     acquire: fc.constantFrom('acquired' as const, { heldBy: 'b' }, { heldBy: 'x' }),
     isWatchdogActive: fc.boolean(),
+    isSyncPrepared: fc.boolean(),
+    isCutOff: fc.boolean(),
     controlData: fc.constantFrom(
       'unreadable' as const,
       ...['in production', 'shut down', 'in archive recovery', 'shut down in recovery'].map((state) => control(state)),

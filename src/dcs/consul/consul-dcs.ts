@@ -19,6 +19,8 @@ import { accessOf, parseConsulSettings, serviceOf } from './settings.js';
 import { Watch } from './watch.js';
 
 const START_PAUSE_MS = 5000;
+/** The version to compare with of a key that must not exist. */
+const ABSENT = '0';
 
 export interface ConsulOptions {
   readonly section: Readonly<Record<string, unknown>>;
@@ -144,7 +146,7 @@ class ConsulDcs implements Dcs {
     if (mode === 'overwrite') return this.#put('initialize', value, undefined, options, 'repeat');
     return this.#write('create /initialize', async () => {
       const deadline = this.#deadline(options);
-      const { isDone, isAmbiguous } = await this.#keys.put('initialize', value, '0', deadline, 'repeat');
+      const { isDone, isAmbiguous } = await this.#keys.put('initialize', value, ABSENT, deadline, 'repeat');
       if (isDone || !isAmbiguous || (await this.#keys.read('initialize', deadline))?.value !== value) return isDone;
       // An identifier is ours alone. The empty text may be another member's: nobody can tell.
       if (value !== '') return true;
@@ -192,7 +194,7 @@ class ConsulDcs implements Dcs {
     await this.#write('write /sync', async () => {
       const deadline = this.#deadline(options);
       this.#watch.ownWrite('sync', value);
-      const outcome = await this.#keys.write('sync', value, version, deadline, 'repeat');
+      const outcome = await this.#keys.write('sync', value, version ?? ABSENT, deadline, 'repeat');
       written = outcome.version;
       if (!outcome.isDone && outcome.isAmbiguous) {
         const found = await this.#keys.read('sync', deadline);

@@ -205,7 +205,7 @@ class Etcd2Dcs implements Dcs {
   }
 
   writeSync(value: string, version: string | undefined, options: CallOptions): Promise<string | undefined> {
-    return this.#compareAndPut('sync', value, version, options, 'repeat');
+    return this.#compareAndPut('sync', value, version, options, 'repeat', { prevExist: 'false' });
   }
 
   deleteSync(version: string | undefined, options: CallOptions): Promise<boolean> {
@@ -342,14 +342,15 @@ class Etcd2Dcs implements Dcs {
     version: string | undefined,
     options: CallOptions,
     attempts: Attempts,
+    withoutVersion: Readonly<Record<string, string>> = {},
   ): Promise<string | undefined> {
     let written: string | undefined;
     await this.#write(`write /${key}`, async () => {
       const deadline = this.#deadline(options);
       try {
-        written = await this.#put(key, value, deadline, attempts, version === undefined ? {} : { prevIndex: version });
+        written = await this.#put(key, value, deadline, attempts, version === undefined ? withoutVersion : { prevIndex: version });
       } catch (error) {
-        if (!(error instanceof EtcdV2Refusal) || error.code !== COMPARE_FAILED) throw error;
+        if (!(error instanceof EtcdV2Refusal) || ![COMPARE_FAILED, ALREADY_EXISTS].includes(error.code ?? 0)) throw error;
         const now = error.isAmbiguous ? await this.#get(key, deadline) : undefined;
         if (now?.value === value) written = now.version;
       }

@@ -195,7 +195,18 @@ class Etcd3Dcs implements Dcs {
   }
 
   writeSync(value: string, version: string | undefined, options: CallOptions): Promise<string | undefined> {
-    return this.#compareAndPut('sync', value, version, options, 'repeat');
+    return version === undefined ? this.#createSync(value, options) : this.#compareAndPut('sync', value, version, options, 'repeat');
+  }
+
+  async #createSync(value: string, options: CallOptions): Promise<string | undefined> {
+    let written: string | undefined;
+    await this.#write('create /sync', async () => {
+      const { isDone, isAmbiguous, found, revision } = await this.#keys.create('sync', value, this.#deadline(options));
+      if (isDone) written = String(revision);
+      else if (isAmbiguous && found?.value === value) written = found.version;
+      return true;
+    });
+    return written;
   }
 
   deleteSync(version: string | undefined, options: CallOptions): Promise<boolean> {

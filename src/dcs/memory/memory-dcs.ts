@@ -143,7 +143,9 @@ export class MemoryDcs implements Dcs {
   }
 
   writeSync(value: string, version: string | undefined, options: CallOptions): Promise<string | undefined> {
-    return this.#call('write /sync', options, () => this.#compareAndPut('sync', value, version));
+    return this.#call('write /sync', options, () =>
+      version === undefined && this.#store.get(this.#key('sync')) !== undefined ? undefined : this.#compareAndPut('sync', value, version),
+    );
   }
 
   deleteSync(version: string | undefined, options: CallOptions): Promise<boolean> {

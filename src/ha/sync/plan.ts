@@ -56,9 +56,27 @@ function quorumStep(o: KnownObservation, key: SyncKey, look: SyncLook): SyncStep
   }
   if (first.kind === 'restart') return WAIT;
   if (first.kind === 'sync') return { kind: 'set-names', value: standbyNames(first.number, first.standbys) };
+  if (!isSafeForThePast(state, first, o.me, look.complete)) return WAIT;
   const message = `Setting leader to ${first.leader}, quorum to ${first.quorum} of (${first.voters.join(', ')})`;
   const { leader, quorum, voters } = first;
   return { kind: 'write-key', leader, quorum, voters, before: { level: 'info', message } };
+}
+
+/**
+ * The numbers say that whoever is elected has what is acknowledged from now on. What was acknowledged before may be with a
+ * standby that is to leave the key: then enough of those that stay must have it, too.
+ */
+function isSafeForThePast(
+  before: { readonly leader: string; readonly quorum: number; readonly voters: Names },
+  after: { readonly leader: string; readonly quorum: number; readonly voters: Names },
+  me: string,
+  complete: Names,
+): boolean {
+  const electing = (key: typeof before): Names => minus(names(key.voters, [key.leader]), [me]);
+  const added = minus(electing(after), electing(before)).length;
+  // Everybody who could be elected now could have been before.
+  if (after.quorum >= before.quorum + added) return true;
+  return minus(electing(after), complete).length <= after.quorum;
 }
 
 const standbyNames = (number: number, members: Names): StandbyNames => ({

@@ -34,6 +34,11 @@ export interface SyncLook {
   readonly active: Names;
   /** Of these: proven to have everything that was acknowledged. */
   readonly confirmed: Names;
+  /**
+   * Those streaming that have all that was acknowledged before the setting in force. In a quorum a member that was proven
+   * once may lag since: others acknowledged for it.
+   */
+  readonly complete: Names;
   readonly readiness: Readiness;
 }
 
@@ -61,6 +66,7 @@ export function lookAtStandbys(o: KnownObservation, status: ServerStatus, before
     confirmed: names(
       picked.filter(({ name, syncState }) => has(ready, name) && (isQuorum || syncState === 'sync')).map(({ name }) => name),
     ),
+    complete: names(candidates.filter(({ lsn }) => readiness.barrier !== undefined && lsn >= readiness.barrier).map(({ name }) => name)),
     readiness: { ...readiness, ready },
   };
 }
