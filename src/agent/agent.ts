@@ -221,8 +221,7 @@ export class Agent {
     const { clock } = this.ports;
     this.state.nextRun += this.state.config.loopWaitMs;
     if (this.state.nextRun <= clock.monotonic()) {
-      if (this.state.nextRun + this.state.config.loopWaitMs <= clock.monotonic())
-        this.ports.log.warning('Loop time exceeded, rescheduling immediately.');
+      this.ports.log.warning('Loop time exceeded, rescheduling immediately.');
       this.state.nextRun = clock.monotonic();
     }
     const least = startedAt + LEAST_CYCLE_GAP_MS - clock.monotonic();

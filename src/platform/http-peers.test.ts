@@ -27,7 +27,7 @@ describe('parsePeerStatus', () => {
     ['a primary by its old role', { role: 'master', xlog: {} }, { kind: 'answered', isInRecovery: false }],
     ['null is no position', { role: 'replica', xlog: { received_location: null, replayed_location: 1 } }, { kind: 'unreachable' }],
     ['text is no position', { role: 'replica', xlog: { received_location: '1', replayed_location: 1 } }, { kind: 'unreachable' }],
-    ['PostgreSQL down', { role: 'replica', state: 'stopped' }, { kind: 'unreachable' }],
+    ['T7: PostgreSQL down', { state: 'stopped', role: 'replica' }, { kind: 'unreachable' }],
     ['not an object', [replica], { kind: 'unreachable' }],
     ['still receiving', { ...replica, receives_wal: true }, { isReceiving: true, timeline: 0 }],
     ['watchdog', { ...replica, watchdog_failed: true }, { isWatchdogFailed: true, timeline: 0 }],

@@ -98,13 +98,34 @@ test('a callback gets action, role and scope; a newer one replaces it; reload ha
   assert.equal(callbacks.wasCalled, true);
   callbacks.call('on_reload', 'replica');
   callbacks.call('on_role_change', 'promoted');
-  const lines = (): string[] => {
-    try {
-      return readFileSync(file, 'utf8').split('\n').filter(Boolean).toSorted();
-    } catch {
-      return [];
-    }
-  };
+  const lines = (): string[] => readLines(file).toSorted();
   await until(() => lines().length === 2, 'two callbacks wrote');
   assert.deepEqual(lines(), ['a b on_reload replica demo', 'a b on_role_change primary demo']);
 });
+
+test('T165: a newer on_reload ends the older one first, with what that one started', async () => {
+  const file = join(mkdtempSync(join(tmpdir(), 'callbacks-')), 'out');
+  const script = `sh -c 'echo begun >> ${file}; sleep 61; echo ended >> ${file}' x`;
+  const commands = { on_reload: script };
+  const callbacks = createCallbacks({ commands: () => commands, scope: 'demo', clock: nodeClock, table: new Procfs(), log });
+  const sleeps = () => descendants(new Procfs(), process.pid).filter(({ pid }) => /^sleep.61/.test(commandOf(pid)));
+  const begun = (): number => readLines(file).length;
+  callbacks.call('on_reload', 'replica');
+  await until(() => begun() === 1 && sleeps().length === 1, 'the first one works');
+  const [first] = sleeps();
+  callbacks.call('on_reload', 'replica');
+  await until(() => begun() === 2 && sleeps().length === 1, 'the second one works, alone');
+  assert.notEqual(sleeps()[0]?.pid, first?.pid);
+  assert.deepEqual(readLines(file), ['begun', 'begun']);
+  commands.on_reload = 'true';
+  callbacks.call('on_reload', 'replica');
+  await until(() => sleeps().length === 0, 'nothing is left');
+});
+
+function readLines(file: string): string[] {
+  try {
+    return readFileSync(file, 'utf8').split('\n').filter(Boolean);
+  } catch {
+    return [];
+  }
+}

@@ -121,7 +121,7 @@ const synchronous: readonly DecisionCase[] = [
     },
   },
   {
-    name: 'the key was changed by somebody else',
+    name: 'T40: the key /sync was changed by somebody else before the promotion',
     given: winner().config({ synchronous_mode: true }).sync('c:a').answering({ isSyncPrepared: false }),
     expect: {
       rules: ['holder/renew-lock', 'holder/prepare-sync', 'holder/sync-changed-by-others'],

@@ -66,6 +66,28 @@ export const stoppedCases: readonly DecisionCase[] = [
     },
   },
   {
+    name: 'T74: primary_start_timeout 0 and nobody can take over: read-only, under the lock',
+    given: crashed(leader().config({ primary_start_timeout: 0 })),
+    expect: {
+      rules: ['stopped/noticed', 'stopped/renew-lock', 'stopped/fail-over-after-crash'],
+      reason: READ_ONLY,
+      actions: ['set-state crashed', 'disarm-watchdog', 'start-job start-standby nobody replica'],
+      memory: { isRecovering: true, rewind: 'initial' },
+      log: ['info: Member b is not reachable'],
+      beside: ['stopped/restart-crashed-primary', 'stopped/crash-recovery'],
+    },
+  },
+  {
+    name: 'T74: in the cycle after that start the holder is promoted again',
+    given: leader().asStandby().remember({ isRecovering: true }),
+    expect: {
+      rules: ['holder/renew-lock', 'holder/promote'],
+      reason: 'promoted self to leader because I had the session lock',
+      actions: ['start-job promote'],
+      memory: { isRecovering: false },
+    },
+  },
+  {
     name: 'T75: the holder was demoted and stopped',
     given: leader().stopped('stopped', 'demoted'),
     expect: {

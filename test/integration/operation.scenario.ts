@@ -38,7 +38,7 @@ scenario('SIGHUP with a broken file: what runs stays in force, and the repaired 
   assert.equal(leader.postmasterPid(), before);
 });
 
-scenario('a second member of the same name refuses to start', {}, async ({ cluster }) => {
+scenario('T171: a second member of the same name refuses to start', {}, async ({ cluster }) => {
   const [replica] = await cluster.replicas();
   assert.ok(replica);
   const [port = 0, restPort = 0] = await freePorts(2);

@@ -12,7 +12,7 @@ const FOR_A_WHILE = (TTL + 2) * 1000;
 
 const pids = (cluster: TestCluster): (number | undefined)[] => cluster.members.map((each) => each.postmasterPid());
 
-scenario('agents and store come and go: the servers run on', { dynamic }, async ({ cluster, writer }) => {
+scenario('T110: agents and store come and go: the servers run on', { dynamic }, async ({ cluster, writer }) => {
   const leader = await cluster.leader();
   await run(cluster, 'pause', '--wait');
   const before = pids(cluster);

@@ -1,15 +1,14 @@
 import { type AgentState, initialState } from '../../src/agent/state.js';
 import { SyncKeeper } from '../../src/agent/sync-keeper.js';
-import { milliseconds } from '../../src/base/duration.js';
 import { NO_SYNC_STATE, parseSyncState, type SyncState } from '../../src/cluster/sync-state.js';
 import type { Tags } from '../../src/cluster/tags.js';
 import type { KnownObservation } from '../../src/ha/observation.js';
-import type { Clock } from '../../src/ports/clock.js';
 import { type Dcs, DcsUnavailable } from '../../src/ports/dcs.js';
 import type { PostgresObservation } from '../../src/ports/postgres.js';
 import { parseSynchronousNames, syncStatesOf } from '../../src/sim/synchronous.js';
 import { healthyCluster, lsn, ME } from './builders.js';
 import { memoryLog } from './postgres-server.js';
+import { SteppingClock } from './stepping-clock.js';
 
 /** A standby as the primary sees it. */
 export interface SyncStandby {
@@ -25,26 +24,6 @@ export type WriteOutcome = 'done' | 'changed-by-another' | 'unknown-done' | 'unk
 /** Built once: it costs more than the work under test. */
 const SCENE = healthyCluster({ members: 5 });
 const SERVER = SCENE.observation.postgres;
-
-/** A clock that goes on by itself whenever somebody sleeps. */
-class SteppingClock implements Clock {
-  private now = 1_000_000;
-
-  monotonic = () => milliseconds(this.now);
-  wall = () => this.now;
-
-  pass(ms: number): void {
-    this.now += ms;
-  }
-
-  async sleep(ms: number): Promise<void> {
-    this.now += ms;
-  }
-
-  after(): () => void {
-    return () => undefined;
-  }
-}
 
 /**
  * A primary, its standbys and the key `/sync`, as far as synchronous replication goes. The keeper is the real one; the

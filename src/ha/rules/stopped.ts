@@ -91,7 +91,8 @@ export const stopped: readonly Rule<KnownObservation>[] = [
           { remember: { rewind: armed(memory, o) } },
         );
       }
-      return startStandby(o, 'starting as readonly because i had the session lock', 'replica', undefined, { rewind: 'initial' });
+      const start = startStandby(o, 'starting as readonly because i had the session lock', 'replica', undefined, { rewind: 'initial' });
+      return { ...start, actions: [...takeover.log, ...start.actions] };
     },
   }),
   rule({

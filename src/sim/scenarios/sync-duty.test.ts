@@ -26,7 +26,7 @@ async function isNamedWhenItGoes(scene: Scene, member: SimMember): Promise<boole
 
 for (const config of MODES) {
   const mode = JSON.stringify(config);
-  test(`a synchronous standby is released before it restarts: ${mode}`, async () => {
+  test(`T141: a synchronous standby is released before it restarts: ${mode}`, async () => {
     const scene = await Scene.begin({ config });
     const standby = await synchronousStandby(scene);
     void standby.agent?.control.restart({});
@@ -47,7 +47,7 @@ for (const config of MODES) {
   });
 }
 
-test('a standby waits two loop waits at most for a leader that does not release it', async () => {
+test('T141: a standby waits two loop waits at most for a leader that does not release it', async () => {
   const scene = await Scene.begin({ config: { synchronous_mode: true } });
   const standby = await synchronousStandby(scene);
   scene.leader.freeze(3 * scene.world.timings.loopWaitMs);
