@@ -77,11 +77,13 @@ const anyway = { force: false, fromLeader: false };
 
 describe('a reinitialisation on request', () => {
   test('T166: is refused on the leader, without a leader and while something else is under way', async () => {
-    const refusal = (scene: Scene, running?: Job): Promise<string | undefined> =>
-      new Bench(scene, running).controller.reinitialize(anyway);
+    const refusal = (scene: Scene, running?: Job): Promise<string | undefined> => new Bench(scene, running).controller.reinitialize(anyway);
     assert.equal(await refusal(healthyCluster()), 'I am the leader, can not reinitialize');
     assert.equal(await refusal(leaderless()), 'Cluster has no leader, can not reinitialize');
-    assert.equal(await refusal(healthyStandby(), { kind: 'crash-recovery' }), 'doing crash recovery in a single user mode already in progress');
+    assert.equal(
+      await refusal(healthyStandby(), { kind: 'crash-recovery' }),
+      'doing crash recovery in a single user mode already in progress',
+    );
   });
 
   test('T166: with force what is under way is cancelled first, but never on the leader', async () => {
@@ -127,7 +129,9 @@ describe('a restart on request', () => {
     assert.notEqual(bench.state.scheduledRestart, undefined);
     bench.cycle(20, '2031-05-01 12:34:56.000000+00:00');
     assert.equal(bench.state.scheduledRestart, undefined);
-    assert.deepEqual(bench.log, ['info Cancelling scheduled restart: postgres restart has already happened at 2031-05-01 12:34:56.000000+00:00']);
+    assert.deepEqual(bench.log, [
+      'info Cancelling scheduled restart: postgres restart has already happened at 2031-05-01 12:34:56.000000+00:00',
+    ]);
     bench.cycle(60);
     assert.deepEqual(bench.started, []);
   });

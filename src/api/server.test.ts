@@ -180,6 +180,9 @@ test('restart, reinitialize, failsafe', async () => {
   control.refusal = 'I am the leader, can not reinitialize';
   await check(control, ['POST', '/reinitialize', undefined, 503, 'I am the leader, can not reinitialize']);
   await check(new FakeAgentControl(primary.paused()), ['POST', '/restart', at, 500, "Can't schedule restart in the paused state"]);
+});
+
+test('T150: the question of a primary without store: a running primary refuses, a standby accepts and tells its position', async () => {
   const ping = { name: 'b', conn_url: 'c', api_url: 'u', slots: { b: 5 } };
   await check(new FakeAgentControl().configure({ failsafe_mode: true }), ['POST', '/failsafe', ping, 500, 'Running as a leader']);
   await check(

@@ -31,6 +31,10 @@ describe('ttl, loop_wait and retry_timeout (configuration.md §1.11)', () => {
       [30, 10, 10],
     ],
     [
+      [20, 10, 10],
+      [20, 1, 9],
+    ],
+    [
       [15, 10, 10],
       [20, 1, 9],
     ],

@@ -8,7 +8,7 @@ import { addressOf, apiUrlOf, connUrlOf, parseMemberData, stateOf } from './memb
 import { isValidSlotName, slotNameOf } from './slot-name.js';
 import { parseStatus, statusDocument } from './status.js';
 import { isSyncEmpty, isSyncMember, isSyncVoter, parseSyncState } from './sync-state.js';
-import { traitsOf } from './tags.js';
+import { tagConflicts, traitsOf } from './tags.js';
 import { parseClusterView } from './view.js';
 
 const member = (value: string) => ({ name: 'm', version: '1', session: undefined, data: parseMemberData(value) });
@@ -124,6 +124,16 @@ describe('values of the store (dcs.md §18)', () => {
     assert.deepEqual([both.nofailover, both.failoverPriority], [false, 0]);
     assert.deepEqual([traitsOf({}).failoverPriority, traitsOf({ nofailover: true, failover_priority: 5 }).failoverPriority], [1, 0]);
     assert.equal(traitsOf({ failover_priority: -3 }).failoverPriority, -3);
+  });
+
+  test('T16: tags that contradict each other are told, and the flag counts', () => {
+    assert.deepEqual(tagConflicts({ nofailover: false, failover_priority: 0 }), [
+      'Conflicting configuration between nofailover: False and failover_priority: 0. Defaulting to nofailover: False',
+    ]);
+    assert.deepEqual(tagConflicts({ nosync: true, sync_priority: 2 }), [
+      'Conflicting configuration between nosync: True and sync_priority: 2. Defaulting to nosync: True',
+    ]);
+    assert.deepEqual(tagConflicts({ nofailover: true, failover_priority: 0, nosync: false, sync_priority: 1 }), []);
   });
 
   test('T160: slot names', () => {

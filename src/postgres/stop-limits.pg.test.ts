@@ -87,24 +87,34 @@ test('patroni-1371: a stopped postmaster: a new connection tells, and no session
   }),
 );
 
-test('T178: ours: a session that never ends: one primary_stop_timeout for all stages, then SIGQUIT, then SIGKILL, and no safe point before', {
-  skip,
-  timeout: 60_000,
-}, () =>
-  withServer('', async ({ server, target, log }) => {
-    const session = await connect(target, { clock });
-    const rows = await session.query('SELECT pg_backend_pid() AS pid');
-    const backend = Number(rows[0]?.['pid']);
-    process.kill(backend, 'SIGSTOP');
-    const [begin, limit] = [clock.monotonic(), 2000];
-    const safepoints: { readonly at: number; readonly isBackendGone: boolean }[] = [];
-    const onSafepoint = (): void => void safepoints.push({ at: clock.monotonic() - begin, isBackendGone: !existsSync(`/proc/${backend}/root`) });
-    assert.equal(await server.stop({ mode: 'fast', checkpoint: false, timeoutMs: milliseconds(limit), onSafepoint }), true);
-    const took = clock.monotonic() - begin;
-    assert.ok(!existsSync(`/proc/${backend}/root`), 'the session is gone');
-    assert.ok(safepoints.length > 0 && safepoints.every(({ at, isBackendGone }) => at >= limit && isBackendGone), JSON.stringify(safepoints));
-    assert.ok(took >= 2 * limit - 200 && took < 2 * limit + 10_000, `${Math.round(took)} ms`);
-    for (const line of ['client backends are still alive', 'Timeout during postmaster stop', 'Sending SIGKILL'])
-      assert.ok(log.some((each) => each.includes(line)), log.join('\n'));
-  }),
+test(
+  'T178: ours: a session that never ends: one primary_stop_timeout for all stages, then SIGQUIT, then SIGKILL, and no safe point before',
+  {
+    skip,
+    timeout: 60_000,
+  },
+  () =>
+    withServer('', async ({ server, target, log }) => {
+      const session = await connect(target, { clock });
+      const rows = await session.query('SELECT pg_backend_pid() AS pid');
+      const backend = Number(rows[0]?.['pid']);
+      process.kill(backend, 'SIGSTOP');
+      const [begin, limit] = [clock.monotonic(), 2000];
+      const safepoints: { readonly at: number; readonly isBackendGone: boolean }[] = [];
+      const onSafepoint = (): void =>
+        void safepoints.push({ at: clock.monotonic() - begin, isBackendGone: !existsSync(`/proc/${backend}/root`) });
+      assert.equal(await server.stop({ mode: 'fast', checkpoint: false, timeoutMs: milliseconds(limit), onSafepoint }), true);
+      const took = clock.monotonic() - begin;
+      assert.ok(!existsSync(`/proc/${backend}/root`), 'the session is gone');
+      assert.ok(
+        safepoints.length > 0 && safepoints.every(({ at, isBackendGone }) => at >= limit && isBackendGone),
+        JSON.stringify(safepoints),
+      );
+      assert.ok(took >= 2 * limit - 200 && took < 2 * limit + 10_000, `${Math.round(took)} ms`);
+      for (const line of ['client backends are still alive', 'Timeout during postmaster stop', 'Sending SIGKILL'])
+        assert.ok(
+          log.some((each) => each.includes(line)),
+          log.join('\n'),
+        );
+    }),
 );
