@@ -49,6 +49,13 @@ const isPostgres = (name) => /\.pg\.test\.ts$/.test(name);
 // Suites that start what `npm run build` makes.
 const BUNDLED = new Set(['integration', 'chaos', 'package', 'node']);
 
+/** A test file that no suite takes would never run, and nobody would notice. */
+function refuseOrphans() {
+  const isOrphan = (name) => name.endsWith('.test.ts') && ![isUnit, isStore, isPostgres].some((isOf) => isOf(name));
+  const orphans = [...testFiles('src', isOrphan), ...testFiles('test', isOrphan)];
+  if (orphans.length > 0) throw new Error(`no suite runs ${orphans.map(shortName).join(', ')}`);
+}
+
 let runs = 0;
 
 /** One `node --test` over the files; counts of its tests. */
@@ -182,6 +189,7 @@ async function main() {
   const only = values.only?.split(',');
   const unknown = only?.filter((name) => !suites.some((suite) => suite.name === name)) ?? [];
   if (unknown.length > 0) throw new Error(`unknown suite: ${unknown.join(', ')}; there are ${suites.map(({ name }) => name).join(', ')}`);
+  refuseOrphans();
   setup({ peer: !only || only.includes('integration'), chaos: !only || only.includes('chaos') });
   // Only now: it needs esbuild, which the setup installs.
   const { bundle, transpile } = await import('./build.mjs');

@@ -82,3 +82,44 @@ test('the REST paths of docs/rest-api.md are in the router', { skip: !existsSync
   const missing = named.filter((name) => !new RegExp(`['\`/ ]${name}\\b`).test(sources));
   assert.deepEqual(missing, []);
 });
+
+/** `file`: "text", "text": tests of that file whose names contain the texts. */
+const TESTS = /`((?:src|test)\/[^`]+)`(?:: ((?:"[^"]+"(?:, )?)+))?/g;
+const troubles = readFileSync(join(root, 'docs/troubles.md'), 'utf8');
+const testsIn = (text: string): { readonly file: string; readonly names: readonly string[] }[] =>
+  [...text.matchAll(TESTS)].map(([, file = '', names = '']) => ({
+    file,
+    names: [...names.matchAll(/"([^"]+)"/g)].map(([, name = '']) => name),
+  }));
+
+test('the tests that docs/troubles.md names exist', () => {
+  const missing = testsIn(troubles).flatMap(({ file, names }) => {
+    if (file === 'test/docs.test.ts') return [];
+    if (names.length === 0) return [`${file}: no test is named`];
+    const source = readFileSync(join(root, file), 'utf8');
+    return names.filter((name) => !source.includes(name)).map((name) => `${file}: "${name}"`);
+  });
+  assert.deepEqual(missing, []);
+});
+
+test('each family of docs/troubles.md has a test that bears the number of one of its issues', () => {
+  const rows = [...troubles.matchAll(/^\| (\d+): (.+?) \| .+ \| (.+) \|$/gm)].map(([, family = '', what = '', tests = '']) => ({
+    family,
+    what,
+    tests,
+  }));
+  const withoutTest = rows.filter(({ what, tests }) => {
+    const issues = [...what.matchAll(/[#\s](\d{3,})/g)].map(([, issue = '']) => issue);
+    return !testsIn(tests).some(({ names }) => names.some((name) => issues.some((issue) => new RegExp(`-${issue}\\b`).test(name))));
+  });
+  assert.deepEqual(
+    withoutTest.map(({ family, what }) => `${family}: ${what}`),
+    [],
+  );
+  const families = new Set(rows.map(({ family }) => Number(family)));
+  const all = Array.from({ length: 18 }, (_, index) => index + 1);
+  assert.deepEqual(
+    all.filter((family) => !families.has(family)),
+    [],
+  );
+});

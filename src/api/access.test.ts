@@ -102,7 +102,7 @@ test('allowlist: the address is checked before the password, and safe calls are 
   await serving(new FakeAgentControl(), async (ask) => assert.equal((await ask('GET', '/patroni')).code, 200), settings);
 });
 
-test('allowlist_include_members: the hosts of all api_urls, except for /failsafe', async () => {
+test('patroni-3096: allowlist_include_members: the hosts of all api_urls, except for /failsafe', async () => {
   const here = primary.member('b', { api_url: 'http://127.0.0.1:8009/patroni' });
   const elsewhere = ['a', 'b', 'c'].reduce((scene, name) => scene.member(name, { api_url: 'http://10.0.0.1:8008/patroni' }), primary);
   const members = { allowlistIncludeMembers: true };

@@ -42,7 +42,7 @@ const STATES: readonly (readonly [name: string, given: Scene, expect: string])[]
   ],
   ['replica of a standby cluster', standby.config(far), '/replica /read-only /health /async'],
   ['promoting', primary.asStandby(), '/ /leader /replica /read-only /health /async /read-only-sync /read-only-quorum'],
-  ['primary with an expired lease', primary.leaseLeft(0), '/health'],
+  ['patroni-3194: primary with an expired lease, whatever the store says', primary.leaseLeft(0), '/health'],
   ['primary that lost the lock while paused', primary.paused().ledBy('b').leaseLeft(0), '/health'],
   ['starting', standby.starting(), ''],
   ['stopped', standby.stopped(), ''],

@@ -157,7 +157,7 @@ describe('readiness of copied slots', () => {
     assert.deepEqual(unready(scene), [['ls', undefined]]);
   });
 
-  test('P#1749: a promotion tells what became of each slot', () => {
+  test('patroni-1749: a promotion tells what became of each slot', () => {
     const messages = (scene: Scene): readonly string[] => play(scene.ledBy('a')).log;
     const kept = messages(standby([logical()]).remember({ slotReadiness: fresh.slotReadiness }));
     assert.ok(kept.includes('warning: Logical replication slots that might be unsafe to use after promote: ls'), kept.join('\n'));

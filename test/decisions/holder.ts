@@ -70,7 +70,7 @@ const lock: readonly DecisionCase[] = [
     expect: { rules: ['holder/lock-lost-primary'], reason: 'demoted self because failed to update leader lock in DCS', actions: DEMOTED },
   },
   {
-    name: 'T172: the server does not answer',
+    name: 'T172: patroni-2910: the server does not answer',
     given: leader().mute(),
     expect: {
       rules: ['holder/renew-lock', 'holder/server-does-not-answer'],

@@ -287,7 +287,7 @@ export const startingCases: readonly DecisionCase[] = [
     expect: { rules: ['starting/wait'], reason: 'PostgreSQL is still starting up, 10 seconds until timeout' },
   },
   {
-    name: 'T81: starting for too long, and somebody can take over',
+    name: 'T81: patroni-1663: starting for too long, and somebody can take over',
     given: starting(301).peers({ b: at(1000) }),
     expect: {
       rules: ['starting/timed-out'],

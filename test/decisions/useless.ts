@@ -52,7 +52,7 @@ export const uselessCases: readonly DecisionCase[] = [
     },
   },
   {
-    name: 'slow is not dead: a moment short of the limit',
+    name: 'patroni-3646: slow is not dead: a moment short of the limit',
     given: hung(leader(), LIMIT - 1).peers({ b: at(1000) }),
     expect: { ...steady, beside: NONE },
   },

@@ -25,7 +25,7 @@ scenario('etcd stopped: the primary gives up writes; started: the cluster heals'
   await cluster.untilHealthy();
 });
 
-scenario('etcd stopped for a moment: the primary goes on', { dynamic: quick }, async ({ cluster, writer }) => {
+scenario('patroni-3462: etcd stopped for a moment: the primary goes on', { dynamic: quick }, async ({ cluster, writer }) => {
   const leader = await cluster.leader();
   const [before, timeline] = [leader.postmasterPid(), (await leader.status()).timeline];
   writer.forgetGaps();

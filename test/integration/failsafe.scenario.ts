@@ -23,7 +23,7 @@ async function isReadOnly(cluster: TestCluster, member: TestCluster['members'][n
 }
 
 scenario(
-  'etcd away for longer than ttl: writes go on; back: the same primary, nothing else',
+  'patroni-3403: etcd away for longer than ttl: writes go on; back: the same primary, nothing else',
   { dynamic: quick },
   async ({ cluster, writer }) => {
     const leader = await cluster.leader();

@@ -5,7 +5,7 @@ import { waitFor } from './harness/wait.js';
 
 const dynamic = { ttl: 5, loop_wait: 1, retry_timeout: 2 };
 
-scenario('ttl 5: the loss of the leader member costs seconds', { dynamic }, async ({ cluster, writer }) => {
+scenario('cnpg-6154: ttl 5: the loss of the leader member costs seconds', { dynamic }, async ({ cluster, writer }) => {
   const watcher = watchForTwo(cluster);
   const leader = await cluster.leader();
   writer.forgetGaps();

@@ -127,7 +127,7 @@ rewindTest(
 );
 
 rewindTest(
-  'a replica that had gone ahead of the new leader is rewound',
+  'autofailover-1014: a replica that had gone ahead of the new leader is rewound',
   {
     members: 3,
     edit: (_, whole, index) => {

@@ -17,7 +17,7 @@ async function untilSafe(members: readonly Member[], name: string): Promise<void
 }
 
 scenario(
-  'P#1749: a permanent logical slot survives the loss of the leader: its subscriber misses nothing',
+  'patroni-1749: a permanent logical slot survives the loss of the leader: its subscriber misses nothing',
   { dynamic: { ...SLOT_SETTINGS, slots: { ls: { database: 'postgres', plugin: 'test_decoding' } } } },
   async ({ cluster, writer }) => {
     await untilEverywhere(cluster, 'ls');

@@ -90,7 +90,7 @@ test('a changed password is used after configure', async (t) => {
   assert.equal(await dcs.acquireLeaderLock(call), 'acquired');
 });
 
-test('a member of a lower raft term is left for another one', async (t) => {
+test('patroni-3318: a member of a lower raft term is left for another one', async (t) => {
   const first = await startFakeEtcd();
   const second = await startFakeEtcd(first.model);
   const dcs = member([first, second]);

@@ -8,7 +8,7 @@ import { nodeRandom } from '../../platform/node-random.js';
 import { DcsUnavailable } from '../../ports/dcs.js';
 import { createEtcd3 } from './etcd3-dcs.js';
 
-test('one of three members after the other stands still: each call ends in its budget, and the lock is never lost', async (t) => {
+test('patroni-3420: one of three members after the other stands still: each call ends in its budget, and the lock is never lost', async (t) => {
   const servers = await startEtcdCluster();
   const call = { timeoutMs: milliseconds(4000) };
   const dcs = createEtcd3({

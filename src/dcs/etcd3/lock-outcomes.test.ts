@@ -30,7 +30,7 @@ const FAULTS: Readonly<Record<string, Fault>> = {
   'no answer, applied': { kind: 'silence', isApplied: true },
   'half a body and then silence': { kind: 'half' },
   'answer of a lower raft term': { kind: 'header', header: { cluster_id: '77', revision: '9', raft_term: '4' } },
-  'no leader': error(503, 14, 'etcdserver: no leader'),
+  'no leader (patroni-3572)': error(503, 14, 'etcdserver: no leader'),
   'leader changed': error(503, 14, 'etcdserver: leader changed'),
   'request timed out': error(503, 14, 'etcdserver: request timed out'),
   'too many requests': error(429, 8, 'etcdserver: too many requests'),

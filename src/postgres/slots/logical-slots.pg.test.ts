@@ -75,7 +75,7 @@ async function status({ postgres, log }: Member): Promise<ServerStatus> {
 
 const slotOf = async (one: Member): Promise<ReplicationSlot | undefined> => (await status(one)).slots.find(({ name }) => name === LS.name);
 
-test('P#1749: a logical slot is copied with its WAL, moved on, and read after a promotion', { skip, timeout: 120_000 }, async () => {
+test('patroni-1749: a logical slot is copied with its WAL, moved on, and read after a promotion', { skip, timeout: 120_000 }, async () => {
   const folder = scratch();
   const first = await member(folder, 'n1');
   const second = await member(folder, 'n2');

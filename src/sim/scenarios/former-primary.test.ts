@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Scene } from './scene.js';
 
-test('an isolated leader stops writing before anybody else may begin, and comes back as a standby', async () => {
+test('cnpg-7407: an isolated leader stops writing before anybody else may begin, and comes back as a standby', async () => {
   const scene = await Scene.begin();
   const former = scene.leader;
   scene.isolate(former);
