@@ -66,8 +66,9 @@ export class SyncKeeper {
     if (o.config.synchronousMode === 'off') return this.disable(o);
     const { clock, log } = this.p.ports;
     const until = clock.monotonic() + MOST_MS;
-    if (!isSyncEmpty(o.cluster.view.sync) && !(await this.isKeyReady(undefined, o))) return;
-    let key = this.p.state.view?.sync ?? o.cluster.view.sync;
+    const seen = o.cluster.view.sync;
+    let key = isSyncEmpty(seen) ? seen : await this.ownKey(undefined, o);
+    if (key === undefined) return;
     for (let done = 0; done < MOST_STEPS && clock.monotonic() < until && this.p.lock.isHeld; done++) {
       const status = await this.status(o);
       if (status === undefined || status.isInRecovery) return;
@@ -116,7 +117,7 @@ export class SyncKeeper {
       return false;
     }
     const plan = preparation(o, key);
-    if (!(await this.isKeyReady(plan.key, o))) return false;
+    if ((await this.ownKey(plan.key, o)) === undefined) return false;
     if (!(await this.setNames(plan.value, o))) {
       log.warning('synchronous_standby_names is not in force yet');
       return false;
@@ -136,7 +137,7 @@ export class SyncKeeper {
     // Promoted and crashed before its first cycle: the key still speaks of the leader before.
     if (leader !== o.me) return this.claim(o);
     const type = quorum > 0 ? 'quorum' : 'priority';
-    if (!(await this.isKeyReady(undefined, o))) return false;
+    if ((await this.ownKey(undefined, o)) === undefined) return false;
     // The server reads it when it starts.
     if (voters.length > 0) await this.writeNames({ type, number: voters.length - quorum, members: names(voters) }, o);
     return true;
@@ -145,16 +146,16 @@ export class SyncKeeper {
   /** As `prepare`, for a server that is not running. */
   private async claim(o: KnownObservation): Promise<boolean> {
     const plan = preparation(o, o.cluster.view.sync);
-    if (!(await this.isKeyReady(plan.key, o))) return false;
+    if ((await this.ownKey(plan.key, o)) === undefined) return false;
     await this.writeNames(plan.value, o);
     return true;
   }
 
-  /** Whether the key is as it has to be, and stays so, before anything rests on it. @param wanted undefined: as it is. */
-  private async isKeyReady(wanted: Extract<SyncStep, { kind: 'write-key' }> | undefined, o: KnownObservation): Promise<boolean> {
+  /** The key as it has to be before anything rests on it; undefined: somebody else changed it. @param wanted undefined: as it is. */
+  private async ownKey(wanted: Extract<SyncStep, { kind: 'write-key' }> | undefined, o: KnownObservation): Promise<SyncState | undefined> {
     const key = o.cluster.view.sync;
-    if (wanted !== undefined) return (await this.writeKey(wanted, key, o)) !== undefined;
-    return key.version === this.ownVersion || (await this.rewriteKey(key, o)) !== undefined;
+    if (wanted !== undefined) return this.writeKey(wanted, key, o);
+    return key.version === this.ownVersion ? key : this.rewriteKey(key, o);
   }
 
   private async disable(o: KnownObservation): Promise<void> {
