@@ -29,10 +29,10 @@ export class Authority {
     );
   }
 
-  /** Issues a certificate for 127.0.0.1, over an older one of that name. @param passphrase of the key file. */
+  /** Issues a certificate for 127.0.0.1 and localhost, over an older one of that name. @param passphrase of the key file. */
   issue(name: string, passphrase?: string): { readonly certFile: string; readonly keyFile: string } {
     const [certFile, keyFile] = [join(this.folder, `${name}.crt`), join(this.folder, `${name}.key`)];
-    writeFileSync(join(this.folder, `${name}.ext`), 'subjectAltName=IP:127.0.0.1\n');
+    writeFileSync(join(this.folder, `${name}.ext`), 'subjectAltName=IP:127.0.0.1,DNS:localhost\n');
     this.#openssl('genpkey', '-algorithm', 'EC', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-out', keyFile);
     this.#openssl('req', '-new', '-key', keyFile, '-subj', `/CN=${name}`, '-out', `${name}.csr`);
     const signed = ['-CA', 'ca.crt', '-CAkey', 'ca.key', '-CAcreateserial', '-days', '2', '-extfile', `${name}.ext`, '-out', certFile];

@@ -5,25 +5,11 @@ import http from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from './etcd-server.js';
+import type { StoreServer } from './store-server.js';
 
 const START_TIMEOUT_MS = 20_000;
 /** Where scripts/lib/consul.mjs unpacks it. */
 const PROGRAM = ['/var/tmp/patroni-consul/usr/bin/consul', '/usr/bin/consul', '/usr/local/bin/consul'].find(existsSync) ?? 'consul';
-
-/** A real Consul in a scratch directory. */
-export interface ConsulServer {
-  readonly url: string;
-  readonly port: number;
-  /** SIGKILL; the data stays. */
-  kill(): Promise<void>;
-  /** Starts a killed server again, with its data. */
-  restart(): Promise<void>;
-  /** SIGSTOP and SIGCONT: connections stay open, nothing is answered. */
-  freeze(): void;
-  thaw(): void;
-  /** Ends it and removes its data. */
-  stop(): Promise<void>;
-}
 
 export interface ConsulServerOptions {
   /** Merged into the configuration file. */
@@ -36,7 +22,7 @@ export interface ConsulServerOptions {
   readonly httpsPort?: number;
 }
 
-export async function startConsul(options: ConsulServerOptions = {}): Promise<ConsulServer> {
+export async function startConsul(options: ConsulServerOptions = {}): Promise<StoreServer> {
   const directory = await mkdtemp(join(tmpdir(), 'consul-test-'));
   const port = options.httpsPort ?? (await freePort());
   const { cluster } = options;
@@ -80,7 +66,7 @@ export async function startConsul(options: ConsulServerOptions = {}): Promise<Co
 }
 
 /** Three servers on one machine. */
-export async function startConsulCluster(): Promise<readonly ConsulServer[]> {
+export async function startConsulCluster(): Promise<readonly StoreServer[]> {
   const gossip = [await freePort(), await freePort(), await freePort()];
   const servers = await Promise.all(
     gossip.map((gossipPort, i) => {

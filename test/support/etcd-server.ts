@@ -4,27 +4,20 @@ import http from 'node:http';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { StoreServer } from './store-server.js';
 
 const START_TIMEOUT_MS = 15_000;
 
-/** A real etcd in a scratch directory. */
-export interface EtcdServer {
-  readonly url: string;
-  readonly port: number;
-  /** SIGKILL; the data stays. */
-  kill(): Promise<void>;
-  /** Starts a killed server again, with its data. */
-  restart(): Promise<void>;
-  /** SIGSTOP and SIGCONT: connections stay open, nothing is answered. */
-  freeze(): void;
-  thaw(): void;
-  /** Ends it and removes its data. */
-  stop(): Promise<void>;
+/** etcd. The second port is the one that members use among themselves. */
+export interface EtcdServer extends StoreServer {
+  readonly peerPort: number;
 }
 
 export interface EtcdServerOptions {
   readonly extraArguments?: readonly string[];
   readonly protocol?: 'http' | 'https';
+  /** Instead of the address where it listens to clients. */
+  readonly advertise?: string;
   readonly ports?: { readonly client: number; readonly peer: number };
   readonly name?: string;
   /** `name=http://127.0.0.1:port,…` of all members. */
@@ -39,7 +32,7 @@ export async function startEtcd(options: EtcdServerOptions = {}): Promise<EtcdSe
   const peerUrl = `http://127.0.0.1:${peer}`;
   const parameters = [
     ...['--name', name, '--data-dir', join(directory, 'data'), '--logger', 'zap', '--log-level', 'fatal'],
-    ...['--listen-client-urls', url, '--advertise-client-urls', url],
+    ...['--listen-client-urls', url, '--advertise-client-urls', options.advertise ?? url],
     ...['--listen-peer-urls', peerUrl, '--initial-advertise-peer-urls', peerUrl],
     ...['--initial-cluster', options.cluster ?? `${name}=${peerUrl}`],
     ...(options.extraArguments ?? []),
@@ -60,6 +53,7 @@ export async function startEtcd(options: EtcdServerOptions = {}): Promise<EtcdSe
   return {
     url,
     port: client,
+    peerPort: peer,
     kill,
     restart: run,
     freeze: () => child.kill('SIGSTOP'),
@@ -72,14 +66,28 @@ export async function startEtcd(options: EtcdServerOptions = {}): Promise<EtcdSe
 }
 
 /** Three members on one machine. */
-export async function startEtcdCluster(): Promise<readonly EtcdServer[]> {
+export async function startEtcdCluster(extraArguments: readonly string[] = []): Promise<readonly EtcdServer[]> {
   const names = ['e1', 'e2', 'e3'];
   const ports: { client: number; peer: number }[] = [];
   for (const _ of names) ports.push({ client: await freePort(), peer: await freePort() });
   const cluster = names.map((name, i) => `${name}=http://127.0.0.1:${ports[i]?.peer}`).join(',');
-  const servers = await Promise.all(names.map((name, i) => startEtcd({ name, cluster, ports: ports[i] ?? { client: 0, peer: 0 } })));
+  const servers = await Promise.all(
+    names.map((name, i) => startEtcd({ name, cluster, extraArguments, ports: ports[i] ?? { client: 0, peer: 0 } })),
+  );
   for (const server of servers) await untilHealthy(server.url);
   return servers;
+}
+
+/** Which of them leads the others; -1: none does now. */
+export async function etcdLeaderAmong(servers: readonly StoreServer[]): Promise<number> {
+  for (const [i, { url }] of servers.entries()) {
+    const { header, leader } = JSON.parse(await etcdPost(url, '/maintenance/status', {})) as {
+      header: { member_id: string };
+      leader: string;
+    };
+    if (header.member_id === leader) return i;
+  }
+  return -1;
 }
 
 export function freePort(): Promise<number> {

@@ -1,6 +1,6 @@
 import type { Clock } from '../../ports/clock.js';
 import { DcsUnavailable } from '../../ports/dcs.js';
-import { HttpEndpoint, HttpFailure, type HttpResponse } from '../shared/http-client.js';
+import { AnswerTooLarge, HttpEndpoint, HttpFailure, type HttpResponse } from '../shared/http-client.js';
 import type { Deadline } from '../shared/retry.js';
 import { ConsulError, errorOf } from './errors.js';
 import type { ConsulAccess, ConsulSettings } from './settings.js';
@@ -70,6 +70,7 @@ export class ConsulClient {
         }
         if (!(error instanceof ConsulError || error instanceof HttpFailure)) throw error;
         lastError = error;
+        if (error instanceof AnswerTooLarge) break;
         if (error instanceof ConsulError || error.wasSent) isAmbiguous = true;
         if (request.attempts === 'once' || !(await deadline.pause())) break;
       }

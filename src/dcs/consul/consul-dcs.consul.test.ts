@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { type DcsHarness, dcsContract } from '../../../test/contract/dcs.js';
-import { type ConsulServer, consulRequest, startConsul, startConsulCluster } from '../../../test/support/consul-server.js';
+import { consulRequest, startConsul, startConsulCluster } from '../../../test/support/consul-server.js';
 import { silentLog } from '../../../test/support/silent-log.js';
+import type { StoreServer } from '../../../test/support/store-server.js';
 import { milliseconds } from '../../base/duration.js';
 import { nodeClock } from '../../platform/node-clock.js';
 import { nodeRandom } from '../../platform/node-random.js';
@@ -10,7 +11,7 @@ import { createConsul } from './consul-dcs.js';
 const timings = { ttlMs: milliseconds(2000), loopWaitMs: milliseconds(500), retryTimeoutMs: milliseconds(1000) };
 
 /** Members ask the servers in turn. */
-async function makeHarness(start: () => Promise<readonly ConsulServer[]>): Promise<DcsHarness> {
+async function makeHarness(start: () => Promise<readonly StoreServer[]>): Promise<DcsHarness> {
   const servers = await start();
   let opened = 0;
   return {

@@ -4,9 +4,10 @@ import { DcsUnavailable } from '../../ports/dcs.js';
 import type { Log } from '../../ports/log.js';
 import type { Random } from '../../ports/random.js';
 import type { ResolveService } from '../shared/dns.js';
+import { findSeeds } from '../shared/etcd/discovery.js';
 import { MemberList } from '../shared/etcd/member-list.js';
-import { type EtcdSettings, findSeeds } from '../shared/etcd/settings.js';
-import { HttpEndpoint, HttpFailure, type HttpResponse } from '../shared/http-client.js';
+import type { EtcdSettings } from '../shared/etcd/settings.js';
+import { AnswerTooLarge, HttpEndpoint, HttpFailure, type HttpResponse } from '../shared/http-client.js';
 import type { Deadline } from '../shared/retry.js';
 import { EtcdV2Error, readAnswer } from './answer.js';
 
@@ -83,10 +84,13 @@ export class EtcdV2Client {
         try {
           await this.#prepare(deadline);
           const answer = await this.#exchange(request, Math.min(attemptMs, deadline.remainingMs()), deadline.signal);
+          // A member was left for another one: it may not come back, and others may be there (dcs.md §8.2).
+          if (tried > 0) this.#members.refresh();
           return { ...answer, isAmbiguous: isAmbiguous || answer.isAmbiguous };
         } catch (error) {
           if (error instanceof EtcdV2Error && !error.isUnavailable) throw new EtcdV2Refusal(error, isAmbiguous);
           if (!(error instanceof EtcdV2Error || error instanceof HttpFailure)) throw error;
+          if (error instanceof AnswerTooLarge) throw this.#unavailable(request, deadline, error);
           lastError = error;
           this.#members.moveOn();
           if (error instanceof HttpFailure && !error.wasSent) continue;

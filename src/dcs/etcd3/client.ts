@@ -4,9 +4,10 @@ import { DcsUnavailable } from '../../ports/dcs.js';
 import type { Log } from '../../ports/log.js';
 import type { Random } from '../../ports/random.js';
 import type { ResolveService } from '../shared/dns.js';
+import { findSeeds } from '../shared/etcd/discovery.js';
 import { MemberList } from '../shared/etcd/member-list.js';
-import { type EtcdSettings, findSeeds } from '../shared/etcd/settings.js';
-import { HttpEndpoint, HttpFailure, type StreamHandlers } from '../shared/http-client.js';
+import type { EtcdSettings } from '../shared/etcd/settings.js';
+import { AnswerTooLarge, HttpEndpoint, HttpFailure, type StreamHandlers } from '../shared/http-client.js';
 import type { Deadline } from '../shared/retry.js';
 import { EtcdError, errorOf } from './errors.js';
 import { classify, unsent } from './failures.js';
@@ -73,8 +74,11 @@ export class EtcdClient {
         try {
           await this.#prepare(deadline);
           const answer = await this.#exchange(path, body, Math.min(attemptMs, deadline.remainingMs()), deadline);
+          // A member was left for another one: it may not come back, and others may be there (dcs.md §8.2).
+          if (tried > 0) this.#members.refresh();
           return { body: answer.result, isAmbiguous: isAmbiguous || answer.isAmbiguous };
         } catch (error) {
+          if (error instanceof AnswerTooLarge) throw this.#unavailable(path, deadline, error);
           const verdict = classify(error);
           if (!(error instanceof Error) || verdict === 'final') throw isAmbiguous ? this.#doubtful(error, path, deadline) : error;
           lastError = error;

@@ -55,6 +55,9 @@ export class HttpFailure extends Error {
   }
 }
 
+/** The answer is longer than was allowed: to ask again is of no use, and costs all of it again. */
+export class AnswerTooLarge extends HttpFailure {}
+
 interface Attempt {
   readonly request: http.ClientRequest;
   readonly wasSent: () => boolean;
@@ -161,7 +164,8 @@ export class HttpEndpoint {
       };
       const fail = (error: Error | undefined): void =>
         settle(() => {
-          const Failure = attempt.request.reusedSocket && !hasResponse && isConnectionLoss(error) ? IdleConnectionLost : HttpFailure;
+          const isIdleLoss = attempt.request.reusedSocket && !hasResponse && isConnectionLoss(error);
+          const Failure = isIdleLoss ? IdleConnectionLost : error instanceof TooLarge ? AnswerTooLarge : HttpFailure;
           reject(new Failure(this.#describe(request, error), attempt.wasSent(), error));
           attempt.request.destroy();
         });
@@ -216,6 +220,8 @@ export class HttpEndpoint {
   }
 }
 
+class TooLarge extends Error {}
+
 /** A kept connection was closed by the server before it answered: the request may be repeated if that does no harm. */
 class IdleConnectionLost extends HttpFailure {}
 
@@ -229,7 +235,7 @@ function readBody(response: http.IncomingMessage, maxBytes: number, fail: (error
   let size = 0;
   response.on('data', (chunk: Buffer) => {
     size += chunk.length;
-    if (size > maxBytes) fail(new Error(`answer larger than ${maxBytes} bytes`));
+    if (size > maxBytes) fail(new TooLarge(`answer larger than ${maxBytes} bytes`));
     else chunks.push(chunk);
   });
   response.on('end', () => done(Buffer.concat(chunks).toString('utf8')));

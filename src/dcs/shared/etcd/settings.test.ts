@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { nodeClock } from '../../../platform/node-clock.js';
-import { credentialsOf, findSeeds, parseEtcdSettings } from './settings.js';
+import { credentialsOf, parseEtcdSettings } from './settings.js';
 
 const SEEDS: readonly (readonly [section: Record<string, unknown>, seeds: readonly string[]])[] = [
   [{ host: 'a' }, ['http://a:2379']],
@@ -29,17 +28,4 @@ test('users: both parts or none; those of the url first', () => {
   assert.deepEqual(credentialsOf({ username: 'u', password: 'p' }), { username: 'u', password: 'p' });
   assert.equal(credentialsOf({ username: 'u' }), undefined);
   assert.deepEqual(credentialsOf({ url: 'http://a%40b:c@h', username: 'u', password: 'p' }), { username: 'a@b', password: 'c' });
-});
-
-test('SRV: the first kind of record that exists; without any the hosts', async () => {
-  const options = { clock: nodeClock, timeoutMs: 100 };
-  const settings = parseEtcdSettings({ srv: 'x.org', srv_suffix: 's', hosts: 'fallback' });
-  const records: Record<string, { host: string; port: number }[]> = {
-    '_etcd-client-s._tcp.x.org': [{ host: 'one', port: 1 }],
-    '_etcd-ssl-s._tcp.x.org': [{ host: 'two', port: 2 }],
-  };
-  assert.deepEqual(await findSeeds(settings, options, async (name) => records[name] ?? []), ['http://one:1']);
-  delete records['_etcd-client-s._tcp.x.org'];
-  assert.deepEqual(await findSeeds(settings, options, async (name) => records[name] ?? []), ['https://two:2']);
-  assert.deepEqual(await findSeeds(settings, options, async () => []), ['http://fallback:2379']);
 });

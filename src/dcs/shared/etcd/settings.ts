@@ -1,12 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { parseBool } from '../../../base/python-values.js';
-import { type ResolveService, type ResolveServiceOptions, resolveService } from '../dns.js';
 import type { TlsSettings } from '../http-client.js';
 
 const DEFAULT_PORT = 2379;
-/** In the order of preference (dcs.md §8.2); `-ssl` means https. */
-const CLIENT_SERVICES = ['_etcd-client-ssl', '_etcd-client', '_etcd-ssl', '_etcd'] as const;
-
 export interface EtcdSettings {
   readonly protocol: 'http' | 'https';
   readonly seeds: readonly string[];
@@ -18,7 +14,7 @@ export interface EtcdSettings {
   readonly tls: TlsSettings;
 }
 
-/** Reads the section `etcd3` (dcs.md §8.1). @throws Error when no address is given, or a TLS file can't be read. */
+/** Reads the section `etcd` or `etcd3` (dcs.md §8.1). @throws Error when no address is given, or a TLS file can't be read. */
 export function parseEtcdSettings(section: Readonly<Record<string, unknown>>): EtcdSettings {
   const text = textsOf(section);
   const url = text('proxy') ?? text('url');
@@ -39,27 +35,6 @@ export function parseEtcdSettings(section: Readonly<Record<string, unknown>>): E
     credentials: credentialsOf(section),
     tls: tlsSettings(text('cacert') ?? text('ca_cert'), text('cert'), text('key')),
   };
-}
-
-/**
- * The first addresses to ask: those of the first kind of SRV record that exists (dcs.md §8.2), else the configured ones.
- * The records of all kinds are asked for at once, so that a DNS without answer costs its time-out once.
- */
-export async function findSeeds(
-  settings: EtcdSettings,
-  options: ResolveServiceOptions,
-  resolve: ResolveService = resolveService,
-): Promise<readonly string[]> {
-  if (settings.srv === undefined) return settings.seeds;
-  const suffix = settings.srvSuffix === undefined ? '' : `-${settings.srvSuffix}`;
-  const found = await Promise.all(
-    CLIENT_SERVICES.map(async (service) => {
-      const protocol = service.endsWith('-ssl') ? 'https' : 'http';
-      const targets = await resolve(`${service}${suffix}._tcp.${settings.srv}`, options);
-      return targets.map(({ host, port }) => `${protocol}://${host}:${port}`);
-    }),
-  );
-  return found.find((urls) => urls.length > 0) ?? settings.seeds;
 }
 
 /** The user that the section names, if both parts are there; those of `proxy` or `url` count first. */
