@@ -152,13 +152,13 @@ void suite('lock operations', { concurrency: 4 }, () => {
           makeTrue(store, fault);
           store[kind](path, fault);
         });
-        await Promise.all(
-          all.map(({ name: what, run }) =>
-            withStore(run).catch((failure: unknown) => {
-              throw new Error(`${what}: ${failure instanceof Error ? failure.message : failure}`, { cause: failure });
-            }),
-          ),
-        );
+        const go = ({ name: what, run }: Scenario): Promise<void> =>
+          withStore(run).catch((failure: unknown) => {
+            throw new Error(`${what}: ${failure instanceof Error ? failure.message : failure}`, { cause: failure });
+          });
+        // All of the large answers at once would keep this process too busy for anybody's budget.
+        if (fault !== FAULTS['an answer over the limit']) await Promise.all(all.map(go));
+        else for (const scenario of all) await go(scenario);
       });
     }
   }
