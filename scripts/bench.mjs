@@ -1,7 +1,8 @@
 // The same events against this implementation and against Debian's Python Patroni, in one run, side by side, each figure
-// with its target. Takes about six minutes.
-// Usage: npm run bench [-- --quick] [--json] [--only ours|patroni] [--repeat N]
+// with its target. Takes about thirteen minutes.
+// Usage: npm run bench [-- --quick] [--json] [--only ours|patroni|store-cost] [--store NAME[,NAME…]] [--repeat N]
 //        --quick: default settings only, no loss of a member;  --repeat: each gap so often, the longest counts
+//        store-cost: only what idle members cost their store, ours beside the present Python Patroni;  --store: in those only
 
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
@@ -13,9 +14,16 @@ import { setup } from './setup.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const { values } = parseArgs({
-  options: { quick: { type: 'boolean' }, json: { type: 'boolean' }, only: { type: 'string' }, repeat: { type: 'string', default: '1' } },
+  options: {
+    quick: { type: 'boolean' },
+    json: { type: 'boolean' },
+    only: { type: 'string' },
+    store: { type: 'string' },
+    repeat: { type: 'string', default: '1' },
+  },
 });
 
+const COST_CYCLES = values.quick ? 3 : 6;
 const IDLE_SECONDS = values.quick ? 15 : 30;
 // One sample of each: what is called "no slower" may be slower by this much and still be the same.
 const NOISE = 1.1;
@@ -54,6 +62,7 @@ const TARGETS = {
   crash: below(2000, '2 s'),
   loss: noSlower,
   lowTtl: below(7000, '7 s (about 5)'),
+  cost: { text: 'no higher', isMet: (ours, theirs) => (theirs === undefined ? undefined : ours <= theirs) },
   lost: { text: 'none', isMet: (ours) => ours === 0 },
 };
 
@@ -135,6 +144,44 @@ async function run(kind, setting, where) {
   await stop();
 }
 
+/** Both implementations at once, each with a store of its own: they are idle. */
+async function costs(where) {
+  const { costRows, storeCost } = await import('./lib/store-cost.mjs');
+  const { STORES } = await import('./lib/store-servers.mjs');
+  const { installPeer, consulClientPath } = await import('./lib/peer.mjs');
+  const missing = installPeer();
+  if (missing) log(`the present Python Patroni could not be had (${missing}); Debian's is measured`);
+  else consulClientPath();
+  const peer = missing ? 'patroni' : 'peer';
+  for (const [back, { label, obstacle }] of Object.entries(STORES)) {
+    if (stopping || (values.store !== undefined && !values.store.split(',').includes(back))) continue;
+    const why = obstacle();
+    log(why ? `${label} could not be had: ${why}` : `${label}: what idle members cost it (${COST_CYCLES} cycles, twice)`);
+    if (why) continue;
+    const ends = [];
+    const end = async () => {
+      for (const step of ends.splice(0)) await step();
+    };
+    undo.push(end);
+    const sides = await Promise.all(
+      ['ours', peer].map((kind) =>
+        storeCost({ kind, back, cycles: COST_CYCLES, where, undo: ends }).catch((error) => {
+          log(`  ${kind}: broken off: ${error.message}`);
+          process.exitCode = 1;
+          return undefined;
+        }),
+      ),
+    );
+    for (const [i, side] of sides.entries()) for (const line of side?.kinds ?? []) log(`    ${i === 0 ? 'ours' : 'Patroni'}, ${line}`);
+    for (const { what, ours, theirs, format } of costRows(label, ...sides)) {
+      if (ours === undefined) continue;
+      record('ours', what, ours, { target: TARGETS.cost, format });
+      if (theirs !== undefined) record('patroni', what, theirs, { target: TARGETS.cost, format });
+    }
+    await end();
+  }
+}
+
 function verdict({ ours, patroni, target }) {
   if (ours === undefined) return '';
   const isMet = target.isMet(ours, patroni);
@@ -163,8 +210,9 @@ function print() {
 
 async function main() {
   const kinds = ['ours', 'patroni'].filter((kind) => values.only === undefined || values.only === kind);
-  if (kinds.length === 0) throw new Error(`--only takes ours or patroni, not ${values.only}`);
-  setup({ peer: kinds.includes('patroni') });
+  const isCostOnly = values.only === 'store-cost';
+  if (kinds.length === 0 && !isCostOnly) throw new Error(`--only takes ours, patroni or store-cost, not ${values.only}`);
+  setup({ peer: isCostOnly || kinds.includes('patroni') });
   const { bundle } = await import('./build.mjs');
   await bundle();
   const scratch = mkdtempSync(join(tmpdir(), 'patroni-bench-'));
@@ -179,6 +227,7 @@ async function main() {
       if (!stopping && !(setting.isOursOnly && kind !== 'ours')) await run(kind, setting, where);
     }
   }
+  if (isCostOnly || values.only === undefined) await costs(where);
   print();
   if (values.json) {
     const rows = [...table].map(([what, row]) => ({

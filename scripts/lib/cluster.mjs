@@ -8,8 +8,10 @@ import { join } from 'node:path';
 import { dump } from 'js-yaml';
 import pg from 'pg';
 import { memberSettings, proxySettings, SUPERUSER } from './member-settings.mjs';
+import { consulClientPath, peerPath } from './peer.mjs';
 import { freePort } from './ports.mjs';
 import { childrenOf, serverOptions, signal, startProgram } from './programs.mjs';
+import { STORES } from './store-servers.mjs';
 import { unprivilegedUser } from './unprivileged.mjs';
 import { http, waitFor } from './wait.mjs';
 
@@ -23,6 +25,10 @@ function ownFolder(path) {
 /** The programs of an implementation: how to start an agent and a patronictl. */
 function programsOf(kind, { checkout, node }) {
   if (kind === 'patroni') return { agent: ['/usr/bin/patroni'], ctl: ['/usr/bin/patronictl'] };
+  if (kind === 'peer') {
+    const env = { PYTHONPATH: [peerPath(), consulClientPath()].filter(Boolean).join(':'), PYTHONDONTWRITEBYTECODE: '1' };
+    return { agent: ['/usr/bin/python3', '-m', 'patroni'], ctl: ['/usr/bin/python3', '-c', 'from patroni.ctl import ctl; ctl()'], env };
+  }
   return { agent: [node, join(checkout, 'bin/patroni')], ctl: [node, join(checkout, 'bin/patronictl')] };
 }
 
@@ -39,11 +45,11 @@ export async function query(port, text, values) {
 }
 
 /** One member: an agent and the PostgreSQL that it runs. */
-function createMember({ name, port, restPort, folder, etcdPort, dynamic, command }) {
+function createMember({ name, port, restPort, folder, store, dynamic, command, env }) {
   const configFile = join(folder, `${name}.yml`);
   const logFile = join(folder, `${name}.log`);
   const dataDir = join(folder, 'data', name);
-  writeFileSync(configFile, dump(memberSettings({ name, port, restPort, folder, etcdPort, dynamic })));
+  writeFileSync(configFile, dump(memberSettings({ name, port, restPort, folder, store, dynamic })));
   let agent;
 
   function postmaster() {
@@ -66,7 +72,7 @@ function createMember({ name, port, restPort, folder, etcdPort, dynamic, command
     postmaster,
     agent: () => agent,
     start() {
-      agent = startProgram(command[0], [...command.slice(1), configFile], { logFile, cwd: folder });
+      agent = startProgram(command[0], [...command.slice(1), configFile], { logFile, cwd: folder, env });
     },
     /** What GET /patroni says, or undefined when nobody answers. */
     async status() {
@@ -114,21 +120,6 @@ function createMember({ name, port, restPort, folder, etcdPort, dynamic, command
   };
 }
 
-async function startStore(folder, taken, wanted) {
-  const port = await freePort(wanted, taken);
-  const client = `http://127.0.0.1:${port}`;
-  const peer = `http://127.0.0.1:${await freePort(wanted && wanted + 1, taken)}`;
-  const args = ['--data-dir', join(folder, 'etcd'), '--listen-client-urls', client, '--advertise-client-urls', client];
-  args.push('--listen-peer-urls', peer, '--initial-advertise-peer-urls', peer, '--initial-cluster', `default=${peer}`);
-  const program = startProgram('etcd', args, { logFile: join(folder, 'etcd.log'), cwd: folder });
-  const isHealthy = async () => {
-    if (!program.isRunning()) throw new Error(program.tail(3));
-    return (await http(port, '/health')).body.includes('true');
-  };
-  await waitFor('etcd is healthy', isHealthy, { limitMs: 20_000 });
-  return { port, program };
-}
-
 /** One call of etcd's JSON gateway. */
 async function ask(port, call, body) {
   return JSON.parse((await http(port, `/v3/${call}`, { method: 'POST', body })).body);
@@ -144,16 +135,17 @@ async function lockTtl(port) {
 }
 
 /**
- * Starts etcd and writes the members' configuration; starts no member yet.
- * @param options kind 'ours' | 'patroni', checkout and node (where and by what ours runs), count of members, dynamic
- *   (over bootstrap.dcs), ports { store, postgres, rest } wanted ones (0 or absent: any)
+ * Starts the store and writes the members' configuration; starts no member yet.
+ * @param options kind 'ours' | 'patroni' | 'peer', checkout and node (where and by what ours runs), count of members, dynamic
+ *   (over bootstrap.dcs), ports { store, postgres, rest } wanted ones (0 or absent: any), back a name of STORES, entrance:
+ *   gives the port by which a member reaches the store's
  */
-export async function createCluster({ kind = 'ours', checkout, node, count = 3, dynamic = {}, ports = {} }) {
+export async function createCluster({ kind = 'ours', checkout, node, count = 3, dynamic = {}, ports = {}, back, entrance }) {
   const folder = mkdtempSync(join(tmpdir(), 'patroni-cluster-'));
   mkdirSync(join(folder, 'data'));
   for (const path of [folder, join(folder, 'data')]) ownFolder(path);
   const taken = new Set();
-  const { agent: command, ctl } = programsOf(kind, { checkout, node });
+  const { agent: command, ctl, env } = programsOf(kind, { checkout, node });
   let store;
   let proxy;
   const members = [];
@@ -221,7 +213,7 @@ export async function createCluster({ kind = 'ours', checkout, node, count = 3, 
     patronictl: (...args) =>
       new Promise((resolve) => {
         const all = [...ctl.slice(1), '-c', members[0].configFile, ...args];
-        execFile(ctl[0], all, { ...serverOptions({ LC_ALL: 'C.UTF-8' }), cwd: folder, timeout: 60_000 }, (error, stdout, stderr) =>
+        execFile(ctl[0], all, { ...serverOptions({ LC_ALL: 'C.UTF-8', ...env }), cwd: folder, timeout: 60_000 }, (error, stdout, stderr) =>
           resolve({ code: error ? (typeof error.code === 'number' ? error.code : 1) : 0, output: stdout + stderr }),
         );
       }),
@@ -236,11 +228,15 @@ export async function createCluster({ kind = 'ours', checkout, node, count = 3, 
   };
 
   try {
-    store = await startStore(folder, taken, ports.store ?? 0);
+    const wanted = ports.store ?? 0;
+    const { start, section } = STORES[back ?? 'etcd3'];
+    store = await start({ folder, freePort: (offset) => freePort(wanted && wanted + offset, taken) });
     for (let index = 0; index < count; index += 1) {
       const port = await freePort(ports.postgres ? ports.postgres + index : 0, taken);
       const restPort = await freePort(ports.rest ? ports.rest + index : 0, taken);
-      members.push(createMember({ name: `postgresql${index}`, port, restPort, folder, etcdPort: store.port, dynamic, command }));
+      const storeSection =
+        back === undefined ? { etcd3: { host: `127.0.0.1:${store.port}` } } : section((await entrance?.(store.port)) ?? store.port);
+      members.push(createMember({ name: `postgresql${index}`, port, restPort, folder, store: storeSection, dynamic, command, env }));
     }
     return cluster;
   } catch (error) {

@@ -5,14 +5,14 @@ import { postgresDirectories } from '../setup.mjs';
 
 export const SUPERUSER = { user: 'postgres', password: 'zalando', database: 'postgres' };
 
-/** Settings of a member, to be written as YAML. `dynamic` goes over the defaults of bootstrap.dcs. */
-export function memberSettings({ name, port, restPort, folder, etcdPort, dynamic = {} }) {
+/** Settings of a member, to be written as YAML. `store` is the section that names it; `dynamic` goes over the defaults of bootstrap.dcs. */
+export function memberSettings({ name, port, restPort, folder, store, dynamic = {} }) {
   const [binDir] = postgresDirectories();
   return {
     scope: 'batman',
     name,
     restapi: { listen: `127.0.0.1:${restPort}`, connect_address: `127.0.0.1:${restPort}` },
-    etcd3: { host: `127.0.0.1:${etcdPort}` },
+    ...store,
     bootstrap: {
       dcs: {
         ttl: 30,
