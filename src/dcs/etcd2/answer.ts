@@ -5,7 +5,6 @@ import type { StoredKey } from '../../cluster/view.js';
 export const KEY_NOT_FOUND = 100;
 export const COMPARE_FAILED = 101;
 export const ALREADY_EXISTS = 105;
-export const EVENTS_CLEARED = 401;
 
 /** "Raft internal error" and "during leader election": another member may do it, or this one in a moment. */
 const UNAVAILABLE: readonly number[] = [300, 301];
@@ -14,15 +13,12 @@ const UNAVAILABLE: readonly number[] = [300, 301];
 export class EtcdV2Error extends Error {
   override readonly name = 'EtcdV2Error';
   readonly code: number;
-  /** The store's index as of the answer. */
-  readonly index: bigint;
   /** It says nothing of the key: the request may have been applied. */
   readonly isUnavailable: boolean;
 
-  constructor(code: number, message: string, index = 0n) {
+  constructor(code: number, message: string) {
     super(message);
     this.code = code;
-    this.index = index;
     this.isUnavailable = code === 0 || UNAVAILABLE.includes(code);
   }
 }
@@ -31,8 +27,7 @@ export class EtcdV2Error extends Error {
 export function readAnswer(status: number, body: string): JsonObject {
   const document = parseJsonObject(body);
   const code = document?.['errorCode'];
-  if (typeof code === 'number')
-    throw new EtcdV2Error(code, `${document?.['message'] ?? 'error'} (code ${code})`, BigInt(Number(document?.['index'] ?? 0)));
+  if (typeof code === 'number') throw new EtcdV2Error(code, `${document?.['message'] ?? 'error'} (code ${code})`);
   if (status === 401 || status === 403) throw new EtcdV2Error(110, `status ${status}: insufficient credentials`);
   if (document === undefined || (status !== 200 && status !== 201)) {
     throw new EtcdV2Error(0, `status ${status}: ${body.slice(0, 200).trim() || 'no answer text'}`);

@@ -7,7 +7,7 @@ import type { ResolveService } from '../shared/dns.js';
 import { findSeeds } from '../shared/etcd/discovery.js';
 import { MemberList } from '../shared/etcd/member-list.js';
 import type { EtcdSettings } from '../shared/etcd/settings.js';
-import { AnswerTooLarge, HttpEndpoint, HttpFailure, type HttpResponse } from '../shared/http-client.js';
+import { AnswerTooLarge, HttpEndpoint, HttpFailure, type HttpResponse, type StreamHandlers } from '../shared/http-client.js';
 import type { Deadline } from '../shared/retry.js';
 import { EtcdV2Error, readAnswer } from './answer.js';
 
@@ -17,7 +17,7 @@ const MIN_ATTEMPT_MS = 1000;
 
 export interface EtcdV2Answer {
   readonly body: JsonObject;
-  /** The store's index as of the answer. */
+  /** The store's index as of the answer: of a write, the new version of its key. */
   readonly index: bigint;
   /** An earlier attempt went without answer: it may have been applied as well. */
   readonly isAmbiguous: boolean;
@@ -37,13 +37,11 @@ export interface EtcdV2Request {
 export class EtcdV2Refusal extends Error {
   override readonly name = 'EtcdV2Refusal';
   readonly code: number;
-  readonly index: bigint;
   readonly isAmbiguous: boolean;
 
   constructor(cause: EtcdV2Error, isAmbiguous: boolean) {
     super(cause.message, { cause });
     this.code = cause.code;
-    this.index = cause.index;
     this.isAmbiguous = isAmbiguous;
   }
 }
@@ -65,6 +63,8 @@ export class EtcdV2Client {
   #clusterId: string | undefined;
   #raftTerm = 0n;
   #isClosed = false;
+  /** Called when a member did not answer: a stream of it may be silent from here on. */
+  onFailure: () => void = () => undefined;
 
   constructor(options: EtcdV2ClientOptions) {
     const { settings, clock, random, resolveService } = options;
@@ -93,6 +93,7 @@ export class EtcdV2Client {
           if (error instanceof AnswerTooLarge) throw this.#unavailable(request, deadline, error);
           lastError = error;
           this.#members.moveOn();
+          this.onFailure();
           if (error instanceof HttpFailure && !error.wasSent) continue;
           isAmbiguous = true;
           if (request.attempts === 'once') throw this.#unavailable(request, deadline, lastError);
@@ -103,16 +104,15 @@ export class EtcdV2Client {
     }
   }
 
-  /** Asks the current member for the next change; its answer may take `timeoutMs`. @throws HttpFailure, EtcdV2Refusal, DcsUnavailable */
-  async wait(path: string, index: bigint, timeoutMs: number, deadline: Deadline): Promise<JsonObject> {
+  /**
+   * Opens a stream of all changes below a path, from now on, at the current member.
+   * @throws HttpFailure, EtcdV2Error, DcsUnavailable
+   */
+  async follow(path: string, deadline: Deadline, handlers: StreamHandlers): Promise<{ close(): void }> {
     await this.#prepare(deadline);
-    const query = { wait: 'true', recursive: 'true', waitIndex: String(index) };
-    try {
-      return (await this.#exchange({ method: 'GET', path, query, attempts: 'once' }, timeoutMs, deadline.signal)).body;
-    } catch (error) {
-      if (error instanceof EtcdV2Error && !error.isUnavailable) throw new EtcdV2Refusal(error, false);
-      throw error instanceof EtcdV2Error ? new HttpFailure(error.message, true, error) : error;
-    }
+    const query = new URLSearchParams({ wait: 'true', recursive: 'true', stream: 'true' });
+    const request = { method: 'GET', path: `/v2/keys${encodeURI(path)}?${query}`, headers: this.#headers() };
+    return this.#endpoint().stream({ ...request, timeoutMs: deadline.remainingMs(), signal: deadline.signal }, handlers);
   }
 
   /** The member that a watch waits at does not answer. */

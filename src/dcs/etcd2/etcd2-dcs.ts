@@ -16,6 +16,8 @@ import { type EtcdV2Answer, EtcdV2Client, EtcdV2Refusal, type EtcdV2Request } fr
 import { Watch } from './watch.js';
 
 const START_PAUSE_MS = 5000;
+/** The answer to a write needs no values, neither the old nor the new one; servers that do not know it send them. */
+const BRIEF_ANSWER = { noValueOnSuccess: 'true' };
 /** The members' list is refreshed after so many times the ttl. */
 const MEMBER_LIST_TTLS = 10;
 
@@ -68,11 +70,11 @@ class Etcd2Dcs implements Dcs {
       clock,
       random,
       prefix: this.#prefix,
-      longestWaitMs: () => Math.max(this.#timings.loopWaitMs, 1000),
       onEvent: (event) => {
         for (const listener of [...this.#listeners]) listener(event);
       },
     });
+    this.#client.onFailure = () => this.#watch.restart();
     this.#membersReadAt = clock.monotonic();
   }
 
@@ -102,7 +104,11 @@ class Etcd2Dcs implements Dcs {
 
   load(options: CallOptions): Promise<ClusterView> {
     this.#refreshMembersWhenDue();
-    return this.#trusted('read the cluster', async () => parseClusterView(await this.#read(this.#deadline(options))));
+    return this.#trusted('read the cluster', async () => {
+      const keys = await this.#read(this.#deadline(options));
+      this.#watch.learn(keys);
+      return parseClusterView(keys);
+    });
   }
 
   acquireLeaderLock(options: CallOptions): Promise<'acquired' | 'held-by-other'> {
@@ -279,7 +285,8 @@ class Etcd2Dcs implements Dcs {
     let version: string | undefined;
     try {
       const ttl: Record<string, string> = isTemporary ? { ttl: this.#ttlSeconds() } : {};
-      const request = { method: 'PUT', path: `${this.#prefix}${key}`, form: { value, ...ttl, ...condition }, attempts } as const;
+      const form = { value, ...ttl, ...condition, ...BRIEF_ANSWER };
+      const request = { method: 'PUT', path: `${this.#prefix}${key}`, form, attempts } as const;
       version = versionOf(await this.#client.send(request, deadline));
       return version;
     } finally {
@@ -289,7 +296,7 @@ class Etcd2Dcs implements Dcs {
 
   /** Prolongs a key's life without an event. False: it is gone. */
   async #prolong(key: string, deadline: Deadline): Promise<boolean> {
-    const form = { ttl: this.#ttlSeconds(), refresh: 'true', prevExist: 'true' };
+    const form = { ttl: this.#ttlSeconds(), refresh: 'true', prevExist: 'true', ...BRIEF_ANSWER };
     try {
       await this.#client.send({ method: 'PUT', path: `${this.#prefix}${key}`, form, attempts: 'once' }, deadline);
       return true;
@@ -385,7 +392,8 @@ class Etcd2Dcs implements Dcs {
   }
 }
 
-function versionOf({ body }: EtcdV2Answer): string {
+/** The brief answer has no node, and its index is the new version. */
+function versionOf({ body, index }: EtcdV2Answer): string {
   const node = body['node'];
-  return String(isJsonObject(node) ? (node['modifiedIndex'] ?? '0') : '0');
+  return String(isJsonObject(node) ? (node['modifiedIndex'] ?? index) : index);
 }

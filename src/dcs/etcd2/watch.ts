@@ -1,18 +1,21 @@
 import { milliseconds } from '../../base/duration.js';
-import { isJsonObject, type JsonObject } from '../../base/json.js';
+import { isJsonObject, type JsonObject, parseJsonObject } from '../../base/json.js';
+import type { StoredKey } from '../../cluster/view.js';
 import type { Clock } from '../../ports/clock.js';
 import { type DcsEvent, DcsUnavailable } from '../../ports/dcs.js';
 import type { Random } from '../../ports/random.js';
 import { HttpFailure } from '../shared/http-client.js';
 import { eventOf } from '../shared/key-events.js';
 import { Deadline } from '../shared/retry.js';
-import { EVENTS_CLEARED, KEY_NOT_FOUND, keyOf } from './answer.js';
-import { type EtcdV2Client, EtcdV2Refusal } from './client.js';
+import { EtcdV2Error, keyOf } from './answer.js';
+import type { EtcdV2Client } from './client.js';
 
 /** Between two tries of a broken watch. */
 const RESTART_PAUSE_MS = 500;
-/** Added to a wait, for connecting and the way. */
-const GRACE_MS = 2000;
+/** Budget of opening the stream. */
+const OPEN_TIMEOUT_MS = 5000;
+/** How long the stream may be behind what a read has shown before it counts as silent. */
+const SILENCE_MS = 1000;
 
 export interface WatchOptions {
   readonly client: EtcdV2Client;
@@ -20,17 +23,22 @@ export interface WatchOptions {
   readonly random: Random;
   readonly prefix: string;
   readonly onEvent: (event: DcsEvent) => void;
-  /** No wait is longer: a connection that died in silence is found out by then. */
-  readonly longestWaitMs: () => number;
 }
 
-/** Tells of changes below the cluster's path: one long request after the other, each from where the last one ended. */
+/**
+ * Tells of changes below the cluster's path, by one request whose answer does not end. It begins with what happens after it
+ * was opened: with an index of the past etcd would tell one event and then nothing. So whatever was missed between two
+ * streams is told as `reconnected`, and read. A request for each event would cost as many requests as all members write.
+ */
 export class Watch {
   readonly #options: WatchOptions;
   readonly #stopping = new AbortController();
   /** Own writes on their way, and the indexes of those that were answered last. */
   readonly #ownWrites = new Map<string, string | undefined>();
   readonly #ownIndexes = new Set<string>();
+  /** The highest index that this stream has told, or that was there when it was opened; undefined: not known yet. */
+  #seen: bigint | undefined;
+  #end: (() => void) | undefined;
   #running: Promise<void> | undefined;
 
   constructor(options: WatchOptions) {
@@ -43,7 +51,29 @@ export class Watch {
 
   async stop(): Promise<void> {
     this.#stopping.abort();
+    this.#end?.();
     await this.#running;
+  }
+
+  /** Ends the stream; it is opened anew. */
+  restart(): void {
+    this.#end?.();
+  }
+
+  /** Takes note of what a read has shown: a stream that does not tell of it soon is silent, and opened anew. */
+  learn(keys: readonly StoredKey[]): void {
+    // A member that only prolongs its key gives it another version, and that is no event.
+    const indexes = keys.filter(({ key }) => !key.startsWith('members/')).map(({ version }) => BigInt(version));
+    const newest = indexes.reduce((a, b) => (a > b ? a : b), 0n);
+    const end = this.#end;
+    if (end === undefined) return;
+    if (this.#seen === undefined) this.#seen = newest;
+    if (newest <= this.#seen) return;
+    const cancel = this.#options.clock.after(SILENCE_MS, () => {
+      this.#stopping.signal.removeEventListener('abort', cancel);
+      if (this.#end === end && this.#seen !== undefined && this.#seen < newest) end();
+    });
+    this.#stopping.signal.addEventListener('abort', cancel, { once: true });
   }
 
   /** Announces an own write, so that it wakes nobody here. Call the result with the key's new index, or undefined if it failed. */
@@ -59,58 +89,53 @@ export class Watch {
   }
 
   async #run(): Promise<void> {
-    const { clock, random, onEvent } = this.#options;
-    for (let isFirst = true; !this.#stopping.signal.aborted; isFirst = false) {
+    const { client, clock, random } = this.#options;
+    for (let isFirst = true; !this.#stopping.signal.aborted; ) {
       try {
-        const begin = await this.#index();
-        if (!isFirst) onEvent({ kind: 'reconnected' });
-        await this.#follow(begin + 1n);
+        await this.#follow(() => {
+          if (!isFirst) this.#options.onEvent({ kind: 'reconnected' });
+          isFirst = false;
+        });
       } catch (error) {
-        if (!(error instanceof DcsUnavailable || error instanceof EtcdV2Refusal || error instanceof HttpFailure)) throw error;
-        // Events that were not waited for in time are gone from the server's memory: nothing is wrong with it.
-        if (error instanceof EtcdV2Refusal && error.code === EVENTS_CLEARED) continue;
-        this.#options.client.moveOn();
+        if (!(error instanceof DcsUnavailable || error instanceof EtcdV2Error || error instanceof HttpFailure)) throw error;
+        client.moveOn();
       }
       await clock.sleep(RESTART_PAUSE_MS * (0.5 + random.next()), this.#stopping.signal);
     }
   }
 
-  /** The store's index now. */
-  async #index(): Promise<bigint> {
-    const { client, prefix } = this.#options;
+  /** One life of the stream: returns when it has ended. */
+  async #follow(onOpen: () => void): Promise<void> {
+    const { client, clock, random, prefix } = this.#options;
+    const deadline = new Deadline(clock, random, { timeoutMs: milliseconds(OPEN_TIMEOUT_MS), signal: this.#stopping.signal });
+    let end: () => void = () => undefined;
+    const ended = new Promise<void>((resolve) => {
+      end = () => resolve();
+    });
+    const onLine = (line: string): void => this.#tell(parseJsonObject(line));
+    const stream = await client.follow(prefix.replace(/\/$/, ''), deadline, { onLine, onEnd: end });
     try {
-      return (await client.send({ method: 'GET', path: prefix, query: { quorum: 'true' }, attempts: 'repeat' }, this.#deadline())).index;
-    } catch (error) {
-      // There is nothing yet.
-      if (error instanceof EtcdV2Refusal && error.code === KEY_NOT_FOUND) return error.index;
-      throw error;
+      if (this.#stopping.signal.aborted) return;
+      this.#seen = undefined;
+      this.#end = end;
+      onOpen();
+      await ended;
+    } finally {
+      this.#end = undefined;
+      stream.close();
     }
   }
 
-  /** Returns never; ends by an error or at the end. */
-  async #follow(begin: bigint): Promise<void> {
-    const { client, prefix, longestWaitMs } = this.#options;
-    for (let index = begin; !this.#stopping.signal.aborted; ) {
-      const limitMs = longestWaitMs();
-      const started = this.#options.clock.monotonic();
-      try {
-        const event = await client.wait(prefix.replace(/\/$/, ''), index, limitMs, this.#deadline(limitMs + GRACE_MS));
-        const node = event['node'];
-        const at = isJsonObject(node) ? BigInt(String(node['modifiedIndex'] ?? 0)) : 0n;
-        if (at >= index) index = at + 1n;
-        this.#tell(event);
-      } catch (error) {
-        const isTimeout = error instanceof HttpFailure && this.#options.clock.monotonic() - started >= limitMs;
-        // Nothing happened in all that time.
-        if (!isTimeout) throw error;
-      }
-    }
-  }
-
-  #tell(event: JsonObject): void {
+  #tell(event: JsonObject | undefined): void {
     const { prefix, onEvent } = this.#options;
-    const node = event['node'];
-    if (isJsonObject(node) && node['dir'] === true) {
+    const node = event?.['node'];
+    if (event === undefined || !isJsonObject(node)) {
+      this.restart();
+      return;
+    }
+    const index = BigInt(String(node['modifiedIndex'] ?? 0));
+    if (this.#seen === undefined || index > this.#seen) this.#seen = index;
+    if (node['dir'] === true) {
       onEvent({ kind: 'reconnected' });
       return;
     }
@@ -120,11 +145,6 @@ export class Watch {
     if (this.#ownWrites.has(stored.key) && this.#ownWrites.get(stored.key) === after) return;
     const change = eventOf(stored.key, keyOf(event['prevNode'], prefix)?.value, after);
     if (change !== undefined) onEvent(change);
-  }
-
-  #deadline(timeoutMs: number = GRACE_MS): Deadline {
-    const { clock, random } = this.#options;
-    return new Deadline(clock, random, { timeoutMs: milliseconds(timeoutMs), signal: this.#stopping.signal });
   }
 }
 

@@ -1,7 +1,7 @@
 import { deepEqualByText } from '../../base/python-values.js';
 import type { Timings } from '../../cluster/dynamic-config.js';
 import { parseMemberData } from '../../cluster/member.js';
-import { type ClusterView, type Leader, type Member, parseClusterView } from '../../cluster/view.js';
+import { type ClusterView, type Leader, type Member, parseClusterView, type StoredKey } from '../../cluster/view.js';
 import type { Clock } from '../../ports/clock.js';
 import { type CallOptions, type Dcs, type DcsEvent, DcsUnavailable } from '../../ports/dcs.js';
 import type { Log } from '../../ports/log.js';
@@ -104,9 +104,19 @@ class Etcd3Dcs implements Dcs {
     this.#refreshMembersWhenDue();
     return this.#trusted('read the cluster', async () => {
       const deadline = this.#deadline(options);
-      const copy = this.#options.isReadOnlyClient ? undefined : await this.#cache.current(deadline);
+      const copy = this.#options.isReadOnlyClient ? undefined : (this.#copyOfFollower() ?? (await this.#cache.current(deadline)));
       return parseClusterView(copy ?? (await this.#cache.read(deadline)));
     });
+  }
+
+  /**
+   * While another member leads, ours decides nothing that an older copy could make dangerous: it takes the lock by comparing,
+   * and before that reads what the watch has told of the leader's end. So the copy is asked for once in a ttl, not in each
+   * cycle: where others write in the same store that would be a request more for each member and cycle.
+   */
+  #copyOfFollower(): readonly StoredKey[] | undefined {
+    const leader = this.#cache.get('leader')?.value ?? '';
+    return leader === '' || leader === this.#options.name ? undefined : this.#cache.recent(this.#timings.ttlMs);
   }
 
   acquireLeaderLock(options: CallOptions): Promise<'acquired' | 'held-by-other'> {

@@ -32,7 +32,7 @@ export interface WatchCacheOptions {
  * States: `closed` → `opening` (read, then watch from the read's revision) → `open` → `opening` when the stream ends,
  * is cancelled, falls silent or belongs to an older raft term. Only in `open`, and only when no answer has told of a newer
  * revision than the copy's, is the copy used; a read decides otherwise. So a watch that is silent without an error
- * (half-open link) costs requests, never correctness.
+ * (half-open link) costs requests, never correctness. `recent` is for whom an older copy does no harm.
  */
 export class WatchCache {
   readonly #options: WatchCacheOptions;
@@ -44,6 +44,8 @@ export class WatchCache {
   #messages = 0;
   #term = 0n;
   #clusterId: string | undefined;
+  /** When the last request began whose answer the copy agreed with. */
+  #confirmedAt = Number.NEGATIVE_INFINITY;
   #endStream: ((error?: Error) => void) | undefined;
   readonly #stopping = new AbortController();
   /** Own writes on their way: their event may come before their answer. */
@@ -67,8 +69,14 @@ export class WatchCache {
 
   /** The copy, if it is certainly as new as everything that was heard of, at the cost of a small read if need be; else undefined. */
   async current(deadline: Deadline): Promise<readonly StoredKey[] | undefined> {
-    if (!(await this.isCurrent(deadline))) return undefined;
-    return [...this.#keys.values()].sort((a, b) => (a.key < b.key ? -1 : 1));
+    return (await this.isCurrent(deadline)) ? this.#sorted() : undefined;
+  }
+
+  /** The copy, without a request, if it was as new as the store less than `ms` ago and its watch has not ended since; else undefined. */
+  recent(ms: number): readonly StoredKey[] | undefined {
+    const { client, clock } = this.#options;
+    const isSound = this.#isOpen && client.progress.raftTerm <= this.#term && client.progress.clusterId === this.#clusterId;
+    return isSound && clock.monotonic() - this.#confirmedAt < ms ? this.#sorted() : undefined;
   }
 
   /** Whether the copy is certainly as new as everything that was heard of. */
@@ -92,7 +100,8 @@ export class WatchCache {
 
   /** Reads all keys, linearizable, and brings the copy up to date. */
   async read(deadline: Deadline): Promise<readonly StoredKey[]> {
-    const { client, prefix } = this.#options;
+    const { client, clock, prefix } = this.#options;
+    const startedAt = clock.monotonic();
     const { body } = await client.post('/kv/range', { key: encode(prefix), range_end: rangeEnd(prefix) }, deadline, 'repeat');
     const revision = revisionOf(body);
     const keys = listOf(body['kvs']).flatMap((kv) => parseKey(kv, prefix) ?? []);
@@ -102,7 +111,10 @@ export class WatchCache {
       this.#clusterId = client.progress.clusterId;
       this.#revision = 0n;
     }
-    if (revision >= this.#revision && this.#replace(keys, revision) && this.#isOpen) this.#expectMessage();
+    if (revision >= this.#revision) {
+      this.#confirmedAt = startedAt;
+      if (this.#replace(keys, revision) && this.#isOpen) this.#expectMessage();
+    }
     return keys;
   }
 
@@ -132,6 +144,7 @@ export class WatchCache {
   async #confirm(deadline: Deadline): Promise<boolean> {
     const { client, prefix } = this.#options;
     if (!this.#isOpen) return false;
+    const startedAt = this.#options.clock.monotonic();
     const [before, known] = [this.#revision, new Map(this.#keys)];
     const range = { key: encode(prefix), range_end: rangeEnd(prefix), min_mod_revision: String(before + 1n), keys_only: true };
     const { body } = await client.post('/kv/range', range, deadline, 'repeat');
@@ -145,7 +158,12 @@ export class WatchCache {
     if (!isSame || !this.#isOpen || client.progress.clusterId !== this.#clusterId) return false;
     const revision = revisionOf(body);
     if (revision > this.#revision) this.#revision = revision;
+    this.#confirmedAt = startedAt;
     return true;
+  }
+
+  #sorted(): readonly StoredKey[] {
+    return [...this.#keys.values()].sort((a, b) => (a.key < b.key ? -1 : 1));
   }
 
   async #run(): Promise<void> {
