@@ -11,6 +11,8 @@ const START_TIMEOUT_MS = 15_000;
 /** etcd. The second port is the one that members use among themselves. */
 export interface EtcdServer extends StoreServer {
   readonly peerPort: number;
+  /** Of the process that runs now. */
+  readonly pid: number;
 }
 
 export interface EtcdServerOptions {
@@ -54,6 +56,9 @@ export async function startEtcd(options: EtcdServerOptions = {}): Promise<EtcdSe
     url,
     port: client,
     peerPort: peer,
+    get pid() {
+      return child.pid ?? -1;
+    },
     kill,
     restart: run,
     freeze: () => child.kill('SIGSTOP'),
