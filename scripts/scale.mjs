@@ -1,6 +1,6 @@
 // Many clusters on one real etcd: real agents and the real client, each beside a modelled PostgreSQL, all in one process.
 // Measures etcd, and says what a thousand clusters would be with the measured slope. Takes about three minutes.
-// Usage: npm run scale -- [--clusters 50,100,200] [--seconds N] [--target N]
+// Usage: npm run scale -- [--clusters 50,100,150] [--seconds N] [--target N]
 
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';

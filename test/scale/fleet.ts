@@ -10,9 +10,9 @@ import { storeFigures } from './store-figures.js';
 
 /** The servers' time follows the machine's in steps of this. */
 const TICK_MS = 20;
-/** Clusters that begin at the same moment: a bootstrap is many times dearer than a cycle. */
-const STARTS_AT_ONCE = 10;
-const HEALTHY_LIMIT_MS = 60_000;
+/** Clusters that begin at the same moment: a bootstrap is many times dearer than a cycle, and takes about one loop_wait. */
+const STARTS_AT_ONCE = 40;
+const HEALTHY_LIMIT_MS = 120_000;
 
 export interface FleetOptions {
   readonly timings?: Timings;

@@ -20,7 +20,7 @@ const COLUMNS: readonly (readonly [title: string, of: (figures: Figures) => numb
 
 const { values } = parseArgs({
   options: {
-    clusters: { type: 'string', default: '50,100,200' },
+    clusters: { type: 'string', default: '50,100,150' },
     seconds: { type: 'string', default: '20' },
     target: { type: 'string', default: '1000' },
   },
@@ -57,7 +57,7 @@ try {
     await fleet.growTo(count);
     print(`${count} clusters healthy after ${((performance.now() - started) / 1000).toFixed(1)} s`);
     // What a start leaves to do is done by the second cycle.
-    await fleet.measure(10_000, 0);
+    await fleet.measure(5000, 0);
     idle.push(await fleet.measure(windowMs, 0));
     active.push(await fleet.measure(windowMs, 1));
   }

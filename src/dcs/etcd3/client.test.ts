@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { type FakeEtcd, startFakeEtcd } from '../../../test/support/fake-etcd.js';
 import { silentLog } from '../../../test/support/silent-log.js';
 import { milliseconds } from '../../base/duration.js';
+import type { Timings } from '../../cluster/dynamic-config.js';
 import { nodeClock } from '../../platform/node-clock.js';
 import { nodeRandom } from '../../platform/node-random.js';
 import { type Dcs, DcsUnavailable } from '../../ports/dcs.js';
@@ -11,13 +12,15 @@ import { createEtcd3 } from './etcd3-dcs.js';
 const call = { timeoutMs: milliseconds(3000) };
 const LEADER = '/service/demo/leader';
 
-function member(stores: readonly FakeEtcd[], section: Record<string, unknown> = {}): Dcs {
+const TIMINGS: Timings = { ttlMs: milliseconds(10_000), loopWaitMs: milliseconds(1000), retryTimeoutMs: milliseconds(3000) };
+
+function member(stores: readonly FakeEtcd[], section: Record<string, unknown> = {}, timings = TIMINGS): Dcs {
   return createEtcd3({
     section: { hosts: stores.map(({ port }) => `127.0.0.1:${port}`), ...section },
     scope: 'demo',
     name: 'a',
     namespace: 'service',
-    timings: { ttlMs: milliseconds(10_000), loopWaitMs: milliseconds(1000), retryTimeoutMs: milliseconds(3000) },
+    timings,
     clock: nodeClock,
     random: nodeRandom,
     log: silentLog,
@@ -85,8 +88,7 @@ test('a changed password is used after configure', async (t) => {
   store.model.password = 'new';
   store.model.forgetTokens();
   await assert.rejects(dcs.acquireLeaderLock(call), DcsUnavailable);
-  const timings = { ttlMs: milliseconds(10_000), loopWaitMs: milliseconds(1000), retryTimeoutMs: milliseconds(3000) };
-  await dcs.configure(timings, { username: 'u', password: 'new' });
+  await dcs.configure(TIMINGS, { username: 'u', password: 'new' });
   assert.equal(await dcs.acquireLeaderLock(call), 'acquired');
 });
 
@@ -139,6 +141,34 @@ test('an idle cycle of the leader costs one request; two when others write elsew
     costs.push(await cycle());
   }
   assert.deepEqual(costs, [2, 2, 2]);
+});
+
+test('a member that follows reads its copy while others write elsewhere, and asks once in a ttl, or when nobody leads', async (t) => {
+  const store = await startFakeEtcd();
+  const ttlMs = milliseconds(700);
+  const dcs = member([store], {}, { ttlMs, loopWaitMs: milliseconds(100), retryTimeoutMs: milliseconds(3000) });
+  t.after(() => Promise.all([dcs.close(), store.close()]));
+  await dcs.start();
+  await untilWatched(store);
+  store.model.leases.add('99');
+  store.model.put(LEADER, 'other', '99');
+  await nodeClock.sleep(50);
+  /** Something happens elsewhere, and an answer tells so. @returns the reads that the next load costs. */
+  const cycle = async (): Promise<number> => {
+    store.model.put('/elsewhere', 'x');
+    assert.equal(await dcs.writeConfig('{}', '999', call), false);
+    const before = count(store, '/kv/range');
+    await dcs.load(call);
+    return count(store, '/kv/range') - before;
+  };
+  await cycle();
+  assert.deepEqual([await cycle(), await cycle()], [0, 0]);
+  await nodeClock.sleep(ttlMs);
+  assert.deepEqual([await cycle(), await cycle()], [1, 0]);
+  store.model.expire('99');
+  await nodeClock.sleep(50);
+  assert.equal(await cycle(), 1);
+  assert.equal((await dcs.load(call)).leader, undefined);
 });
 
 test('a store that is silent: start waits, and close ends it at once', async (t) => {
