@@ -15,6 +15,7 @@ import { SimPostgres } from '../../src/sim/postgres.js';
 import type { SeededRandom } from '../../src/sim/prng.js';
 import type { Scheduler } from '../../src/sim/scheduler.js';
 import { SimServer } from '../../src/sim/server.js';
+import { silentLog } from '../support/silent-log.js';
 import { timed } from './timed-dcs.js';
 
 const MEMBERS = ['a', 'b', 'c'];
@@ -28,7 +29,6 @@ export interface ScaleClusterOptions {
   readonly random: SeededRandom;
   /** How long a renewal of the leader lock took; undefined: it failed. */
   readonly onRenewal: (ms: number | undefined) => void;
-  readonly log: Log;
 }
 
 interface Member {
@@ -43,6 +43,8 @@ export class ScaleCluster {
   readonly #options: ScaleClusterOptions;
   readonly #servers = new Map<string, SimServer>();
   readonly #members = new Map<string, Member>();
+  /** What each member has said last, for a failure. */
+  readonly #lastWords = new Map<string, string>();
 
   constructor(options: ScaleClusterOptions) {
     this.#options = options;
@@ -68,6 +70,11 @@ export class ScaleCluster {
     );
   }
 
+  /** Why it is not healthy, in the members' own words. */
+  describe(): string {
+    return [...this.#lastWords].map(([name, words]) => `${this.#options.scope}/${name}: ${words}`).join('; ');
+  }
+
   /** One transaction at the primary, so that positions move. */
   write(): void {
     const name = this.primary;
@@ -81,7 +88,8 @@ export class ScaleCluster {
   }
 
   async #startMember(name: string, server: SimServer): Promise<void> {
-    const { scope, etcdPort, timings, scheduler, random, onRenewal, log } = this.#options;
+    const { scope, etcdPort, timings, scheduler, random, onRenewal } = this.#options;
+    const log = this.#logOf(name);
     const postgres = new SimPostgres({
       server,
       scheduler,
@@ -103,6 +111,12 @@ export class ScaleCluster {
     const agent = new Agent({ ...ports, logicalSlots: noLogicalSlots }, await postgres.observe());
     await agent.prepare();
     this.#members.set(name, { server, dcs, agent, running: agent.run() });
+  }
+
+  #logOf(name: string): Log {
+    const keep = (message: string): void => void this.#lastWords.set(name, message);
+    const log: Log = { ...silentLog, info: keep, warning: keep, error: keep, critical: keep, named: () => log };
+    return log;
   }
 
   #configuration(name: string): AgentConfiguration {

@@ -1,7 +1,6 @@
 import { seconds } from '../../src/base/duration.js';
 import type { Timings } from '../../src/cluster/dynamic-config.js';
 import { nodeClock } from '../../src/platform/node-clock.js';
-import type { Log } from '../../src/ports/log.js';
 import { SeededRandom } from '../../src/sim/prng.js';
 import { Scheduler } from '../../src/sim/scheduler.js';
 import { type EtcdServer, startEtcd } from '../support/etcd-server.js';
@@ -12,11 +11,10 @@ import { storeFigures } from './store-figures.js';
 const TICK_MS = 20;
 /** Clusters that begin at the same moment: a bootstrap is many times dearer than a cycle, and takes about one loop_wait. */
 const STARTS_AT_ONCE = 40;
-const HEALTHY_LIMIT_MS = 120_000;
+const HEALTHY_LIMIT_MS = 60_000;
 
 export interface FleetOptions {
   readonly timings?: Timings;
-  readonly log: Log;
 }
 
 /** What was measured in one window. Rates are per second. */
@@ -40,7 +38,6 @@ export interface Figures {
 export class Fleet {
   readonly #scheduler = new Scheduler();
   readonly #clusters: ScaleCluster[] = [];
-  readonly #options: FleetOptions;
   readonly #etcd: EtcdServer;
   readonly #stopping = new AbortController();
   readonly #driving: Promise<void>;
@@ -48,12 +45,11 @@ export class Fleet {
   #renewals: (number | undefined)[] = [];
   #latenessMs = 0;
 
-  static async start(options: FleetOptions): Promise<Fleet> {
+  static async start(options: FleetOptions = {}): Promise<Fleet> {
     return new Fleet(options, await startEtcd());
   }
 
   private constructor(options: FleetOptions, etcd: EtcdServer) {
-    this.#options = options;
     this.#etcd = etcd;
     this.#timings = options.timings ?? { ttlMs: seconds(30), loopWaitMs: seconds(10), retryTimeoutMs: seconds(10) };
     this.#driving = this.#drive();
@@ -72,7 +68,6 @@ export class Fleet {
           scheduler: this.#scheduler,
           random: new SeededRandom(number),
           onRenewal: (ms) => this.#renewals.push(ms),
-          log: this.#options.log,
         });
         batch.push(cluster);
         this.#clusters.push(cluster);
@@ -121,10 +116,14 @@ export class Fleet {
   }
 
   async #untilHealthy(clusters: readonly ScaleCluster[]): Promise<void> {
-    for (const end = performance.now() + HEALTHY_LIMIT_MS; !clusters.every(({ isHealthy }) => isHealthy); await nodeClock.sleep(100)) {
-      const missing = clusters.filter(({ isHealthy }) => !isHealthy).length;
+    for (const end = performance.now() + HEALTHY_LIMIT_MS; ; await nodeClock.sleep(100)) {
+      const missing = clusters.filter(({ isHealthy }) => !isHealthy);
+      const [first] = missing;
+      if (first === undefined) return;
       if (performance.now() > end)
-        throw new Error(`${missing} of ${clusters.length} clusters not healthy within ${HEALTHY_LIMIT_MS / 1000} s`);
+        throw new Error(
+          `${missing.length} of ${clusters.length} clusters not healthy within ${HEALTHY_LIMIT_MS / 1000} s: ${first.describe()}`,
+        );
     }
   }
 

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { seconds } from '../../src/base/duration.js';
-import { silentLog } from '../support/silent-log.js';
 import { extrapolate } from './extrapolate.js';
 import { Fleet } from './fleet.js';
 
@@ -22,7 +21,7 @@ test('a line through points, and through the origin when there is one', () => {
 
 test('three clusters on one etcd: all have a leader that keeps its lock, and the store is measured', async (t) => {
   const timings = { ttlMs: seconds(20), loopWaitMs: seconds(1), retryTimeoutMs: seconds(5) };
-  const fleet = await Fleet.start({ timings, log: silentLog });
+  const fleet = await Fleet.start({ timings });
   t.after(() => fleet.stop());
   await fleet.growTo(3);
   const figures = await fleet.measure(5000, 1);

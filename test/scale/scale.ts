@@ -1,5 +1,4 @@
 import { parseArgs } from 'node:util';
-import { silentLog } from '../support/silent-log.js';
 import { extrapolate } from './extrapolate.js';
 import { type Figures, Fleet } from './fleet.js';
 
@@ -47,7 +46,7 @@ function table(title: string, rows: readonly Figures[]): void {
   for (const line of [titles, ...lines]) print(line.map((text, i) => text.padStart(widths[i] ?? 0)).join('  '));
 }
 
-const fleet = await Fleet.start({ log: silentLog });
+const fleet = await Fleet.start();
 try {
   print(`three agents each, ttl 30, loop_wait 10, one etcd; windows of ${windowMs / 1000} s`);
   const idle: Figures[] = [];

@@ -7,8 +7,11 @@ import { eventOf } from '../shared/key-events.js';
 import { ConsulError } from './errors.js';
 import type { ConsulKeys, Snapshot } from './keys.js';
 
-/** How long Consul may hold a query back while nothing changes; it adds up to a sixteenth, and the answer's way. */
-const WAIT_MS = 60_000;
+/**
+ * How long Consul may hold a query back while nothing changes: the longest that it knows, since each end costs an answer with all
+ * keys. It adds up to a sixteenth, and the answer's way. A query that died in silence is found out by a read, not by its end.
+ */
+const WAIT_MS = 600_000;
 const TIMEOUT_MS = WAIT_MS * (17 / 16) + 3000;
 /** Between two tries of a broken watch. */
 const RESTART_PAUSE_MS = 500;
