@@ -26,7 +26,20 @@ export interface EtcdServerOptions {
   readonly cluster?: string;
 }
 
+/** A port that was free a moment ago may be somebody else's by now: then others are tried. */
+const ATTEMPTS = 3;
+
 export async function startEtcd(options: EtcdServerOptions = {}): Promise<EtcdServer> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await startOnce(options);
+    } catch (error) {
+      if (options.ports !== undefined || attempt === ATTEMPTS) throw error;
+    }
+  }
+}
+
+async function startOnce(options: EtcdServerOptions): Promise<EtcdServer> {
   const directory = await mkdtemp(join(tmpdir(), 'etcd-test-'));
   const { client, peer } = options.ports ?? { client: await freePort(), peer: await freePort() };
   const name = options.name ?? 'e1';
@@ -42,8 +55,10 @@ export async function startEtcd(options: EtcdServerOptions = {}): Promise<EtcdSe
   let child: ChildProcess;
   const run = async (): Promise<void> => {
     child = spawn('etcd', parameters, { stdio: 'ignore' });
-    if (options.cluster === undefined && options.protocol !== 'https') await untilHealthy(url);
-    else await untilOpen(client);
+    const started = child;
+    const hasEnded = (): boolean => started.exitCode !== null || started.signalCode !== null;
+    if (options.cluster === undefined && options.protocol !== 'https') await untilHealthy(url, hasEnded);
+    else await untilOpen(client, hasEnded);
   };
   const kill = async (): Promise<void> => {
     if (child.exitCode !== null || child.signalCode !== null) return;
@@ -51,7 +66,13 @@ export async function startEtcd(options: EtcdServerOptions = {}): Promise<EtcdSe
     child.kill('SIGKILL');
     await ended;
   };
-  await run();
+  try {
+    await run();
+  } catch (error) {
+    await kill();
+    await rm(directory, { recursive: true, force: true });
+    throw error;
+  }
   return {
     url,
     port: client,
@@ -121,15 +142,16 @@ export function etcdPost(url: string, path: string, body: unknown): Promise<stri
   });
 }
 
-async function until(check: () => Promise<boolean>, what: string): Promise<void> {
+async function until(check: () => Promise<boolean>, what: string, hasEnded: () => boolean): Promise<void> {
   const end = Date.now() + START_TIMEOUT_MS;
   while (!(await check())) {
+    if (hasEnded()) throw new Error(`${what}: it has ended`);
     if (Date.now() > end) throw new Error(`${what} not within ${START_TIMEOUT_MS} ms`);
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }
 
-function untilHealthy(url: string): Promise<void> {
+function untilHealthy(url: string, hasEnded: () => boolean = () => false): Promise<void> {
   return until(
     () =>
       get(`${url}/health`).then(
@@ -137,10 +159,11 @@ function untilHealthy(url: string): Promise<void> {
         () => false,
       ),
     `etcd at ${url}`,
+    hasEnded,
   );
 }
 
-function untilOpen(port: number): Promise<void> {
+function untilOpen(port: number, hasEnded: () => boolean): Promise<void> {
   return until(
     () =>
       get(`http://127.0.0.1:${port}/`).then(
@@ -148,6 +171,7 @@ function untilOpen(port: number): Promise<void> {
         (error: NodeJS.ErrnoException) => error.code !== 'ECONNREFUSED',
       ),
     `port ${port}`,
+    hasEnded,
   );
 }
 
