@@ -77,6 +77,7 @@ class Bench {
     await shutdown(this.services, jobs, initialState(config, {}, postgres), {
       stopServer: true,
       publish: async () => void this.done.push('the member key is written'),
+      deleteInitialize: async () => void this.done.push('the initialize key is removed'),
     });
     return this.done;
   }
