@@ -1,7 +1,7 @@
 // Installs what the demo, the tests and the benchmark need and is missing: servers from the distribution, packages from
 // npm. Says first what it will install; does nothing, and needs no network, where everything is there.
-// Usage: node scripts/setup.mjs [--peer] [--chaos]   (--peer: also Debian's Python Patroni, to compare and to mix with;
-//        --chaos: also what makes network namespaces and wrong clocks)
+// Usage: node scripts/setup.mjs [--peer] [--chaos] [--stores]   (--peer: also Debian's Python Patroni, to compare and to mix
+//        with; --chaos: also what makes network namespaces and wrong clocks; --stores: also the Java that ZooKeeper runs on)
 
 import { spawnSync } from 'node:child_process';
 import { existsSync, lstatSync, readdirSync, readFileSync } from 'node:fs';
@@ -40,6 +40,7 @@ const needs = [
   { what: 'HAProxy', deb: 'haproxy', brew: 'haproxy', isThere: () => isOnPath('haproxy') },
 ];
 const peerNeeds = [{ what: "Debian's Patroni", deb: 'patroni', brew: undefined, isThere: () => isOnPath('patroni') }];
+const storesNeeds = [{ what: 'Java', deb: 'default-jre-headless', brew: 'openjdk', isThere: () => isOnPath('java') }];
 const chaosNeeds = [
   { what: 'iproute2', deb: 'iproute2', brew: undefined, isThere: () => isOnPath('ip') },
   { what: 'libfaketime', deb: 'libfaketime', brew: undefined, isThere: () => fakeClockLibrary() !== undefined },
@@ -124,8 +125,9 @@ function installNpmPackages() {
 }
 
 /** Installs what is missing. @throws Error with what to do by hand where it may not or cannot. */
-export function setup({ peer = false, chaos = false } = {}) {
-  const extra = isOnPath('apt-get') ? [...(peer ? peerNeeds : []), ...(chaos ? chaosNeeds : [])] : [];
+export function setup({ peer = false, chaos = false, stores = false } = {}) {
+  const wanted = [...(peer ? peerNeeds : []), ...(chaos ? chaosNeeds : []), ...(stores ? storesNeeds : [])];
+  const extra = isOnPath('apt-get') ? wanted : [];
   const missing = [...needs, ...extra].filter(({ isThere }) => !isThere());
   if (missing.length > 0) installServers(missing);
   if (!hasNpmPackages()) installNpmPackages();
@@ -134,7 +136,8 @@ export function setup({ peer = false, chaos = false } = {}) {
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   try {
-    setup({ peer: process.argv.includes('--peer'), chaos: process.argv.includes('--chaos') });
+    const [peer, chaos, stores] = ['--peer', '--chaos', '--stores'].map((option) => process.argv.includes(option));
+    setup({ peer, chaos, stores });
   } catch (error) {
     process.stderr.write(`setup: ${error.message}\n`);
     process.exitCode = 1;

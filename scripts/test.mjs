@@ -13,6 +13,7 @@ import { installConsul } from './lib/consul.mjs';
 import { consulClientPath, installPeer, peerPath } from './lib/peer.mjs';
 import { run, stopChildrenOnSignal } from './lib/running.mjs';
 import { asUnprivileged, readableCheckout, readableNode } from './lib/unprivileged.mjs';
+import { installZooKeeper } from './lib/zookeeper.mjs';
 import { setup } from './setup.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -139,19 +140,28 @@ async function simulation() {
   return code === 0 ? { ...nothing, passed: SIM_SEEDS } : { ...nothing, failed: 1 };
 }
 
+/** Servers of stores that Debian's present release does not carry, or that must not be installed as services. */
+function installServersFor(files) {
+  for (const [name, word, install] of [
+    ['Consul', 'consul', installConsul],
+    ['ZooKeeper', 'zookeeper', installZooKeeper],
+  ]) {
+    const obstacle = files.some((file) => file.includes(word)) ? install() : undefined;
+    if (obstacle) process.stdout.write(`${name} could not be had: ${obstacle}\n`);
+  }
+}
+
 /** The contract and the failures of every store, against its real server. */
 async function stores() {
   const files = [...testFiles('src', isStore), ...testFiles('test', isStore)];
-  const obstacle = files.some((file) => file.endsWith('.consul.test.js')) ? installConsul() : undefined;
-  if (obstacle) process.stdout.write(`Consul could not be had: ${obstacle}\n`);
+  installServersFor(files);
   return nodeTest(files, { concurrency: 1 });
 }
 
 /** Scenarios on whole clusters; those with members of the Python implementation run its present version where it can be had. */
 function integration() {
   const files = testFiles('test/integration', (name) => /\.scenario\.ts$/.test(name));
-  const missing = files.some((file) => file.includes('consul')) ? installConsul() : undefined;
-  if (missing) process.stdout.write(`Consul could not be had: ${missing}\n`);
+  installServersFor(files);
   if (files.some((file) => /mixed|migration/.test(file))) {
     const obstacle = installPeer();
     const paths = [peerPath(), consulClientPath()];
@@ -190,7 +200,8 @@ async function main() {
   const unknown = only?.filter((name) => !suites.some((suite) => suite.name === name)) ?? [];
   if (unknown.length > 0) throw new Error(`unknown suite: ${unknown.join(', ')}; there are ${suites.map(({ name }) => name).join(', ')}`);
   refuseOrphans();
-  setup({ peer: !only || only.includes('integration'), chaos: !only || only.includes('chaos') });
+  const wants = (...suites) => !only || suites.some((name) => only.includes(name));
+  setup({ peer: wants('integration'), chaos: wants('chaos'), stores: wants('stores', 'integration') });
   // Only now: it needs esbuild, which the setup installs.
   const { bundle, transpile } = await import('./build.mjs');
   const needsBundle = !only || only.some((name) => BUNDLED.has(name));

@@ -38,9 +38,17 @@ export async function loadStore(
       return (await import('./dcs/etcd2/etcd2-dcs.js')).createEtcd2(options);
     case 'consul':
       return (await import('./dcs/consul/consul-dcs.js')).createConsul(options);
+    case 'zookeeper':
+      return (await import('./dcs/zookeeper/zookeeper-dcs.js')).createZooKeeper(options);
+    case 'exhibitor':
+      return (await import('./dcs/zookeeper/zookeeper-dcs.js')).createExhibitor(options);
     default:
       throw new ConfigError([
-        { path: dcs.kind, message: 'this store is not supported yet; supported: consul, etcd, etcd3', value: undefined },
+        {
+          path: dcs.kind,
+          message: 'this store is not supported yet; supported: consul, etcd, etcd3, exhibitor, zookeeper',
+          value: undefined,
+        },
       ]);
   }
 }

@@ -39,6 +39,8 @@ export function unpackDebianPackages({ release, packages, home }) {
     writeFileSync(join(scratch, 'sources.list'), `deb [signed-by=${KEYRING}] ${uri} ${release} main\n`);
     const settings = [
       `Dir::State::lists=${scratch}/lists`,
+      // What is installed here, in a newer version, would otherwise be asked for.
+      'Dir::State::status=/dev/null',
       `Dir::Cache=${scratch}/cache`,
       `Dir::Etc::sourcelist=${scratch}/sources.list`,
       'Dir::Etc::sourceparts=-',

@@ -37,6 +37,9 @@ export interface Dcs {
   /** For messages: `etcd3`. */
   readonly kind: string;
 
+  /** How long a lock that was acquired or renewed just now lasts, from before the call, where the store grants less than the ttl. */
+  readonly grantedLeaseMs?: number;
+
   /** Connects, and obtains the session when the member is to hold keys. Repeats until it works or `signal` aborts. */
   start(signal?: AbortSignal): Promise<void>;
 
