@@ -13,9 +13,12 @@ import { EtcdServer, HaproxyServer, type StoreServer } from './servers.js';
 import { asUnprivileged, giveToUnprivileged } from './unprivileged.js';
 import { freePorts, waitFor } from './wait.js';
 import { connect, Writer } from './writer.js';
+import { ZooKeeperServer } from './zookeeper-server.js';
 
 /** The checkout: this file is built to build/test/integration/harness/. */
 const checkout = fileURLToPath(new URL('../../../../', import.meta.url));
+
+const STORES = { etcd: EtcdServer, consul: ConsulServer, zookeeper: ZooKeeperServer };
 
 export interface ClusterOptions {
   readonly kind?: AgentKind;
@@ -32,7 +35,9 @@ export interface ClusterOptions {
   /** Begin of the members' names; default `postgresql`. */
   readonly prefix?: string;
   /** Default etcd. */
-  readonly store?: 'etcd' | 'consul';
+  readonly store?: keyof typeof STORES;
+  /** The section of one member that leads to the store, where it is not the same for all. */
+  readonly storeOf?: (server: StoreServer, index: number) => Promise<Readonly<Record<string, unknown>>>;
   /** Uses the store of that cluster, which has to outlive this one. */
   readonly beside?: TestCluster;
   /** Section `watchdog` of each member. */
@@ -107,13 +112,14 @@ export class TestCluster {
       chmodSync(path, 0o755);
       giveToUnprivileged(path);
     }
-    const etcd = options.beside?.etcd ?? (await (options.store === 'consul' ? ConsulServer : EtcdServer).start(folder));
+    const etcd = options.beside?.etcd ?? (await STORES[options.store ?? 'etcd'].start(folder));
     const free = await freePorts(count * 2);
+    const sections = await Promise.all(Array.from({ length: count }, (_, index) => options.storeOf?.(etcd, index) ?? etcd.section));
     const members = Array.from({ length: count }, (_, index) => {
       const name = `${options.prefix ?? 'postgresql'}${index}`;
       const port = options.ports ? options.ports.postgres + index : (free[index * 2] ?? 0);
       const restPort = options.ports ? options.ports.rest + index : (free[index * 2 + 1] ?? 0);
-      const own = { name, port, restPort, folder, store: etcd.section };
+      const own = { name, port, restPort, folder, store: sections[index] ?? etcd.section };
       const { scope = 'batman', dynamic = {}, postgresql = {}, watchdog } = options;
       const configuration = memberConfiguration(own, { scope, dynamic, postgresql, watchdog });
       return new Member({ kind: options.kinds?.[index] ?? kind, checkout, folder, name, port, restPort, configuration });

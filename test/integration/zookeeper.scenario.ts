@@ -1,0 +1,100 @@
+import assert from 'node:assert/strict';
+import { after } from 'node:test';
+import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.js';
+import { watchForTwo } from './harness/observers.js';
+import { type Scene, scenario } from './harness/scenario.js';
+import { waitFor } from './harness/wait.js';
+
+const quick = { ttl: 20, loop_wait: 3, retry_timeout: 4 };
+const options = { store: 'zookeeper', dynamic: quick } as const;
+
+scenario('ZooKeeper: bootstrap, replicas, switchover, and the loss of the leader', options, async ({ cluster, writer }) => {
+  const [first, [candidate]] = [await cluster.leader(), await cluster.replicas()];
+  assert.ok(candidate);
+  const args = ['switchover', 'batman', '--leader', first.name, '--candidate', candidate.name, '--force'];
+  const { code, stdout, stderr } = await cluster.patronictl(...args);
+  assert.equal(code, 0, stdout + stderr);
+  await waitFor('the candidate leads', async () => (await cluster.leader()) === candidate);
+  await writer.untilWritten(10);
+  await cluster.untilHealthy();
+  const rows = await cluster.list();
+  assert.deepEqual(
+    rows.map(({ Member, Role, State }) => [Member, Role, State]).sort(),
+    cluster.members.map((each) => [each.name, each === candidate ? 'Leader' : 'Replica', each === candidate ? 'running' : 'streaming']),
+  );
+  await candidate.stopAgent('SIGKILL');
+  process.kill(candidate.postmasterPid() ?? Number.NaN, 'SIGKILL');
+  await waitFor('another member leads', async () => (await cluster.leader()) !== candidate, 40_000);
+  await writer.untilWritten(10);
+  candidate.startAgent();
+  await cluster.untilHealthy();
+});
+
+scenario('ZooKeeper: only the agent of the leader is killed; the next one goes on with its keys', options, async ({ cluster, writer }) => {
+  const leader = await cluster.leader();
+  const [before, timeline] = [leader.postmasterPid(), (await leader.status()).timeline];
+  await leader.stopAgent('SIGKILL');
+  leader.startAgent();
+  await writer.untilWritten(20);
+  await cluster.untilHealthy();
+  assert.equal(await cluster.leader(), leader);
+  assert.equal(leader.postmasterPid(), before);
+  assert.equal((await leader.status()).timeline, timeline);
+});
+
+scenario('ZooKeeper frozen: the primary gives up within the lease; thawed: the cluster heals', options, async ({ cluster }) => {
+  const leader = await cluster.leader();
+  const frozenAt = performance.now();
+  cluster.etcd.freeze();
+  await waitFor(
+    'its PostgreSQL is read-only',
+    async () => (await cluster.sql(leader, 'SELECT pg_is_in_recovery() AS r')).rows[0]?.['r'] === true,
+    40_000,
+  );
+  assert.ok(performance.now() - frozenAt < 30_000);
+  cluster.etcd.thaw();
+  await cluster.untilHealthy();
+});
+
+scenario('ZooKeeper stopped for a moment: the sessions are kept, the primary goes on', options, async ({ cluster, writer }) => {
+  const leader = await cluster.leader();
+  const [before, timeline] = [leader.postmasterPid(), (await leader.status()).timeline];
+  writer.forgetGaps();
+  await cluster.etcd.stop();
+  await writer.untilWritten(50);
+  await cluster.etcd.start();
+  await cluster.untilHealthy();
+  assert.equal(await cluster.leader(), leader);
+  assert.equal(leader.postmasterPid(), before);
+  assert.equal((await leader.status()).timeline, timeline);
+});
+
+const proxies: TcpProxy[] = [];
+const throughProxies = {
+  ...options,
+  storeOf: async (server: Scene['cluster']['etcd'], index: number) => {
+    proxies[index] = await startTcpProxy(server.clientPort);
+    return { zookeeper: { hosts: [`127.0.0.1:${proxies[index].port}`] } };
+  },
+};
+
+scenario('the leader is cut off from ZooKeeper until its session is lost: another leads, never both', throughProxies, async (scene) => {
+  const { cluster, writer } = scene;
+  const leader = await cluster.leader();
+  const index = cluster.members.indexOf(leader);
+  const { port } = proxies[index] ?? assert.fail('no proxy');
+  const watcher = watchForTwo(cluster);
+  await proxies[index]?.close();
+  await waitFor('another member leads', async () => (await cluster.leader()) !== leader, 60_000);
+  await writer.untilWritten(20);
+  proxies[index] = await startTcpProxy(cluster.etcd.clientPort, port);
+  await cluster.untilHealthy();
+  assert.notEqual(await cluster.leader(), leader);
+  const { looks, twice } = await watcher.stop();
+  assert.ok(looks > 20);
+  assert.equal(twice, 0, 'two servers accepted writes at once');
+});
+
+after(async () => {
+  for (const proxy of proxies) await proxy.close();
+});
