@@ -72,18 +72,3 @@ export class RawZooKeeper {
     }
   }
 }
-
-/** Ends a session that a client has, as an expiry would: by taking it over and closing it. */
-export async function endSession(port: number, sessionId: bigint, password: Buffer): Promise<void> {
-  const connection = await Connection.open({
-    server: { host: '127.0.0.1', name: '127.0.0.1', port },
-    tls: undefined,
-    clock: nodeClock,
-    greeting: { sessionId, password, timeoutMs: 60_000, seenZxid: 0n },
-    credentials: [],
-    timeoutMs: TIMEOUT_MS,
-    signal: new AbortController().signal,
-    onChange: () => undefined,
-  });
-  await connection.endSession(TIMEOUT_MS);
-}
