@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { chaos, chaosObstacle } from './chaos.mjs';
 import { installConsul } from './lib/consul.mjs';
-import { consulClientPath, installPeer, peerPath } from './lib/peer.mjs';
+import { clientPaths, installPeer, peerPath } from './lib/peer.mjs';
 import { run, stopChildrenOnSignal } from './lib/running.mjs';
 import { asUnprivileged, readableCheckout, readableNode } from './lib/unprivileged.mjs';
 import { installZooKeeper } from './lib/zookeeper.mjs';
@@ -164,9 +164,9 @@ function integration() {
   installServersFor(files);
   if (files.some((file) => /mixed|migration/.test(file))) {
     const obstacle = installPeer();
-    const paths = [peerPath(), consulClientPath()];
-    process.env.PEER_PATRONI = paths[0] === undefined ? '' : paths.filter(Boolean).join(':');
-    process.env.PEER_HAS_CONSUL = paths.every(Boolean) ? '1' : '';
+    const [peer, clients] = [peerPath(), clientPaths()];
+    process.env.PEER_PATRONI = peer === undefined ? '' : [peer, ...clients.filter(Boolean)].join(':');
+    process.env.PEER_HAS_CLIENTS = peer !== undefined && clients.every(Boolean) ? '1' : '';
     if (obstacle) process.stdout.write(`the present Python Patroni could not be had (${obstacle}); Debian's own is used instead\n`);
   }
   return twoAtATime(files);

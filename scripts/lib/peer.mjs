@@ -1,6 +1,6 @@
 // The Python implementation in its present version, for mixed clusters: Debian's package of the release that carries it,
 // started by the installed python3. The libraries that it imports come with the distribution's own, older package; the
-// client of Consul, which that one only suggests, is unpacked as well, with what it imports.
+// clients of Consul and ZooKeeper, which that one only suggests, are unpacked as well, with what they import.
 
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -11,10 +11,16 @@ import { unpackDebianPackages } from './debian-package.mjs';
 const RELEASE = 'forky';
 /** Where it is kept between runs: readable by every user, and none of the repository's business. */
 const HOME = '/var/tmp/patroni-peer';
-/** The client of Consul, of the release whose python3 runs it all. */
-const CONSUL_RELEASE = 'bookworm';
-const CONSUL_PACKAGES = ['consul', 'requests', 'charset-normalizer', 'chardet', 'idna', 'certifi', 'urllib3', 'six'];
-const CONSUL_HOME = '/var/tmp/patroni-peer-consul';
+/** Clients of further stores, of the release whose python3 runs it all. */
+const CLIENTS_RELEASE = 'bookworm';
+const CLIENTS = [
+  {
+    module: 'consul',
+    home: '/var/tmp/patroni-peer-consul',
+    packages: ['consul', 'requests', 'charset-normalizer', 'chardet', 'idna', 'certifi', 'urllib3', 'six'],
+  },
+  { module: 'kazoo.client', home: '/var/tmp/patroni-peer-kazoo', packages: ['kazoo', 'six'] },
+];
 const PACKAGES = 'usr/lib/python3/dist-packages';
 const MODULES = 'patroni.ctl, patroni.dcs.etcd3, patroni.__main__';
 
@@ -32,16 +38,14 @@ export function peerPath() {
   return existsSync(path) && runs(path, MODULES) ? path : undefined;
 }
 
-/** What PYTHONPATH must hold for the client of Consul, beside `peerPath`; installed now if need be. Undefined: not to be had. */
-export function consulClientPath() {
-  const path = join(CONSUL_HOME, PACKAGES);
-  if (runs(path, 'consul')) return path;
-  const obstacle = unpackDebianPackages({
-    release: CONSUL_RELEASE,
-    packages: CONSUL_PACKAGES.map((name) => `python3-${name}`),
-    home: CONSUL_HOME,
+/** What PYTHONPATH must hold beside `peerPath` for the clients of further stores, installed now if need be; those not to be had are undefined. */
+export function clientPaths() {
+  return CLIENTS.map(({ module, home, packages }) => {
+    const path = join(home, PACKAGES);
+    if (runs(path, module)) return path;
+    const obstacle = unpackDebianPackages({ release: CLIENTS_RELEASE, packages: packages.map((name) => `python3-${name}`), home });
+    return obstacle === undefined && runs(path, module) ? path : undefined;
   });
-  return obstacle === undefined && runs(path, 'consul') ? path : undefined;
 }
 
 /** Downloads and unpacks it. @returns what went wrong, in words; undefined: it is there. */

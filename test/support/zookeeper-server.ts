@@ -37,6 +37,8 @@ export interface ZooKeeperServerOptions {
   readonly ensemble?: { readonly id: number; readonly peers: readonly string[] };
   /** Instead of the plain port. */
   readonly securePort?: number;
+  /** Instead of 127.0.0.1 and a free port. */
+  readonly address?: { readonly host: string; readonly port: number };
 }
 
 /** Heap and compiler of a server that starts fast and lives for a minute. */
@@ -55,14 +57,15 @@ export function zookeeperArguments(jars: string, configFile: string, properties:
 
 export async function startZooKeeper(options: ZooKeeperServerOptions = {}): Promise<ZooKeeperServer> {
   const directory = await mkdtemp(join(tmpdir(), 'zookeeper-test-'));
-  const port = options.securePort ?? (await freePort());
+  const host = options.address?.host ?? '127.0.0.1';
+  const port = options.securePort ?? options.address?.port ?? (await freePort());
   const { ensemble } = options;
   const dataDir = join(directory, 'data');
   mkdirSync(dataDir);
   if (ensemble) writeFileSync(join(dataDir, 'myid'), String(ensemble.id));
   const lines = {
     ...{ dataDir, tickTime: TICK_MS, maxSessionTimeout: 60_000, initLimit: 25, syncLimit: 10, '4lw.commands.whitelist': '*' },
-    ...(options.securePort === undefined ? { clientPort: port, clientPortAddress: '127.0.0.1' } : { secureClientPort: port }),
+    ...(options.securePort === undefined ? { clientPort: port, clientPortAddress: host } : { secureClientPort: port }),
     ...(options.securePort === undefined ? {} : { secureClientPortAddress: '127.0.0.1' }),
     ...Object.fromEntries(ensemble?.peers.map((peer, i) => [`server.${i + 1}`, peer]) ?? []),
     ...options.settings,
@@ -79,7 +82,7 @@ export async function startZooKeeper(options: ZooKeeperServerOptions = {}): Prom
   const run = async (): Promise<void> => {
     child = spawn('java', args, { stdio: 'ignore' });
     child.on('error', () => undefined);
-    if (ensemble === undefined && options.securePort === undefined) await untilServing(port);
+    if (ensemble === undefined && options.securePort === undefined) await untilServing(port, host);
   };
   const kill = async (): Promise<void> => {
     if (child.exitCode !== null || child.signalCode !== null) return;
@@ -119,23 +122,31 @@ export function untilStopped(pid: number): void {
 }
 
 /** Three servers on one machine. */
-export async function startEnsemble(options: ZooKeeperServerOptions = {}): Promise<readonly ZooKeeperServer[]> {
+export async function startEnsemble(
+  options: ZooKeeperServerOptions = {},
+  addresses: readonly NonNullable<ZooKeeperServerOptions['address']>[] = [],
+): Promise<readonly ZooKeeperServer[]> {
   const peers: string[] = [];
   for (let i = 0; i < 3; i += 1) peers.push(`127.0.0.1:${await freePort()}:${await freePort()}`);
-  const servers = await Promise.all(peers.map((_, i) => startZooKeeper({ ...options, ensemble: { id: i + 1, peers } })));
-  for (const { port } of servers) await untilServing(port);
+  const servers = await Promise.all(
+    peers.map((_, i) => {
+      const address = addresses[i];
+      return startZooKeeper({ ...options, ensemble: { id: i + 1, peers }, ...(address === undefined ? {} : { address }) });
+    }),
+  );
+  for (const [i, { port }] of servers.entries()) await untilServing(port, addresses[i]?.host);
   return servers;
 }
 
 /** What a server says of itself: `leader`, `follower`, `standalone`; undefined while it serves nobody. */
-export async function modeOf(port: number): Promise<string | undefined> {
-  return /^Mode: (\w+)/m.exec(await fourLetters(port, 'srvr').catch(() => ''))?.[1];
+export async function modeOf(port: number, host?: string): Promise<string | undefined> {
+  return /^Mode: (\w+)/m.exec(await fourLetters(port, 'srvr', host).catch(() => ''))?.[1];
 }
 
 /** One of ZooKeeper's commands past the client under test. */
-export function fourLetters(port: number, command: string): Promise<string> {
+export function fourLetters(port: number, command: string, host = '127.0.0.1'): Promise<string> {
   return new Promise((resolve, reject) => {
-    const socket = connect(port, '127.0.0.1', () => socket.write(command));
+    const socket = connect(port, host, () => socket.write(command));
     let text = '';
     socket.setTimeout(3000, () => socket.destroy(new Error('timeout')));
     socket.on('data', (chunk) => {
@@ -146,8 +157,8 @@ export function fourLetters(port: number, command: string): Promise<string> {
   });
 }
 
-async function untilServing(port: number): Promise<void> {
-  for (const end = Date.now() + START_TIMEOUT_MS; (await modeOf(port)) === undefined; ) {
+async function untilServing(port: number, host?: string): Promise<void> {
+  for (const end = Date.now() + START_TIMEOUT_MS; (await modeOf(port, host)) === undefined; ) {
     if (Date.now() > end) throw new Error(`ZooKeeper at ${port} not within ${START_TIMEOUT_MS} ms`);
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
