@@ -1,7 +1,7 @@
 import type { Timings } from './cluster/dynamic-config.js';
 import { ConfigError } from './config/errors.js';
 import type { Clock } from './ports/clock.js';
-import type { Dcs } from './ports/dcs.js';
+import { type Dcs, DcsSettingError } from './ports/dcs.js';
 import type { Log } from './ports/log.js';
 import type { Random } from './ports/random.js';
 import type { MemberSettings } from './ports/settings.js';
@@ -13,9 +13,15 @@ export interface StoreParts {
   readonly log: Log;
 }
 
+type StoreOptions = StoreParts &
+  Pick<MemberSettings, 'scope' | 'name' | 'namespace'> & {
+    readonly section: MemberSettings['dcs']['section'];
+    readonly isReadOnlyClient: boolean;
+  };
+
 /**
  * The store that the settings name; its client is loaded only now.
- * @throws ConfigError for a store without back end.
+ * @throws ConfigError for a store without back end, or a section that it can't use.
  */
 export async function loadStore(
   { dcs, scope, name, namespace }: Pick<MemberSettings, 'dcs' | 'scope' | 'name' | 'namespace'>,
@@ -31,7 +37,15 @@ export async function loadStore(
     ...parts,
     log: parts.log.named(`patroni.dcs.${dcs.kind}`),
   };
-  switch (dcs.kind) {
+  try {
+    return await createStore(dcs.kind, options);
+  } catch (error) {
+    throw error instanceof DcsSettingError ? new ConfigError(error.message) : error;
+  }
+}
+
+async function createStore(kind: MemberSettings['dcs']['kind'], options: StoreOptions): Promise<Dcs> {
+  switch (kind) {
     case 'etcd3':
       return (await import('./dcs/etcd3/etcd3-dcs.js')).createEtcd3(options);
     case 'etcd':
@@ -45,7 +59,7 @@ export async function loadStore(
     default:
       throw new ConfigError([
         {
-          path: dcs.kind,
+          path: kind,
           message: 'this store is not supported yet; supported: consul, etcd, etcd3, exhibitor, zookeeper',
           value: undefined,
         },

@@ -10,6 +10,11 @@ export class DcsUnavailable extends Error {
   override readonly name = 'DcsUnavailable';
 }
 
+/** The store's section can't be used. The message names the setting, its value unless that is a secret, and what is allowed. */
+export class DcsSettingError extends Error {
+  override readonly name = 'DcsSettingError';
+}
+
 /** How long a call may take, all its retries and fail-overs included, and who may give it up. */
 export interface CallOptions {
   readonly timeoutMs: Milliseconds;

@@ -21,7 +21,7 @@ async function assertNodes(cluster: TestCluster, leaderName: string): Promise<vo
   await raw.close();
 }
 
-async function run({ diagnostic }: Pick<TestContext, 'diagnostic'>): Promise<void> {
+async function run(t: TestContext): Promise<void> {
   const dynamic = { ttl: 20, loop_wait: 3, retry_timeout: 4 };
   const cluster = await TestCluster.start({ store: 'zookeeper', members: 2, kinds: ['ours', 'python'], dynamic });
   const watcher = watchForTwo(cluster);
@@ -53,7 +53,7 @@ async function run({ diagnostic }: Pick<TestContext, 'diagnostic'>): Promise<voi
       const killedAt = performance.now();
       lost.kill();
       await waitFor(`${other.name} leads`, () => other.isHealthy('/primary').catch(() => false), 60_000);
-      diagnostic(`${lost.options.kind} lost: ${other.options.kind} leads after ${((performance.now() - killedAt) / 1000).toFixed(1)} s`);
+      t.diagnostic(`${lost.options.kind} lost: ${other.options.kind} leads after ${((performance.now() - killedAt) / 1000).toFixed(1)} s`);
       await writer.untilWritten(10);
       lost.startAgent();
       await cluster.untilHealthy();

@@ -1,5 +1,6 @@
 import { parseJsonObject } from '../../base/json.js';
 import type { Clock } from '../../ports/clock.js';
+import { DcsSettingError } from '../../ports/dcs.js';
 import type { Log } from '../../ports/log.js';
 import type { Random } from '../../ports/random.js';
 import { HttpEndpoint, HttpFailure } from '../shared/http-client.js';
@@ -36,17 +37,17 @@ export class ExhibitorServers implements ServerSource {
   #asking: Promise<void> | undefined;
   #cancelTimer = (): void => undefined;
 
-  /** @throws Error when the section names no host or port. */
+  /** @throws DcsSettingError when the section names no host or port. */
   constructor(options: ExhibitorOptions) {
     const { section } = options;
     this.#options = options;
     const hosts = section['hosts'];
     this.#hosts = (Array.isArray(hosts) ? hosts.map(String) : String(hosts ?? '').split(',')).map((host) => host.trim()).filter(Boolean);
     this.#port = Number(section['port']);
-    if (this.#hosts.length === 0) throw new Error('exhibitor.hosts: no host is named');
-    if (!isPort(this.#port)) throw new Error(`exhibitor.port: ${String(section['port'])} is not a port`);
+    if (this.#hosts.length === 0) throw new DcsSettingError('exhibitor.hosts: no host is named');
+    if (!isPort(this.#port)) throw new DcsSettingError(`exhibitor.port: ${String(section['port'])} is not a port`);
     const seconds = Number(section['poll_interval'] ?? DEFAULT_POLL_SECONDS);
-    if (!(seconds >= 1)) throw new Error(`exhibitor.poll_interval: ${String(section['poll_interval'])} is not at least 1`);
+    if (!(seconds >= 1)) throw new DcsSettingError(`exhibitor.poll_interval: ${String(section['poll_interval'])} is not at least 1`);
     this.#pollMs = seconds * 1000;
   }
 

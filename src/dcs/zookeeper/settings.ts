@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { isPlainObject, parseBool } from '../../base/python-values.js';
+import { DcsSettingError } from '../../ports/dcs.js';
 import type { Credential, Server, TlsOptions } from './connection.js';
 import type { Acl } from './protocol.js';
 
@@ -25,21 +26,21 @@ export interface Ensemble {
 
 type Section = Readonly<Record<string, unknown>>;
 
-/** Reads what sections `zookeeper` and `exhibitor` have in common. @throws Error naming what can't be used. */
+/** Reads what sections `zookeeper` and `exhibitor` have in common. @throws DcsSettingError naming what can't be used. */
 export function parseCommonSettings(section: Section, name: string): ZooKeeperSettings {
   for (const key of Object.keys(section)) {
     if (/^sasl/.test(key))
-      throw new Error(`${name}.${key}: SASL is not supported; use auth_data with digest, or a client certificate (x509)`);
+      throw new DcsSettingError(`${name}.${key}: SASL is not supported; use auth_data with digest, or a client certificate (x509)`);
   }
   return { tls: tlsOf(section, name), acl: aclOf(section['set_acls'], name), credentials: credentialsOf(section, name) };
 }
 
-/** `hosts` as list or as the text of a connect string, which may end in a path. @throws Error */
+/** `hosts` as list or as the text of a connect string, which may end in a path. @throws DcsSettingError */
 export function parseEnsemble(hosts: unknown): Ensemble {
   const all = Array.isArray(hosts) ? hosts.map(String).join(',') : typeof hosts === 'string' ? hosts : '';
   const slash = all.indexOf('/');
   const names = (slash < 0 ? all : all.slice(0, slash)).split(',').filter((name) => name.trim() !== '');
-  if (names.length === 0) throw new Error('zookeeper.hosts: no server is named');
+  if (names.length === 0) throw new DcsSettingError('zookeeper.hosts: no server is named');
   const chroot = slash < 0 ? '' : all.slice(slash).split('/').filter(Boolean).join('/');
   return { servers: names.map((name) => parseServer(name.trim())), chroot: chroot === '' ? '' : `/${chroot}` };
 }
@@ -48,7 +49,7 @@ function parseServer(text: string): Server {
   const [, bracketed, plain, port] = /^(?:\[([^\]]+)\]|([^:]+|.*:.*:.*?))(?::(\d+))?$/.exec(text) ?? [];
   const host = bracketed ?? plain;
   const number = port === undefined ? DEFAULT_PORT : Number(port);
-  if (host === undefined || number < 1 || number > 65535) throw new Error(`zookeeper.hosts: ${text} is not host:port`);
+  if (host === undefined || number < 1 || number > 65535) throw new DcsSettingError(`zookeeper.hosts: ${text} is not host:port`);
   return { host, port: number };
 }
 
@@ -56,10 +57,10 @@ export function credentialsOf(section: Section, name: string): readonly Credenti
   const data = section['auth_data'];
   if (data === undefined || data === null || data === '') return [];
   // The value may be a secret: only the name is told.
-  if (!isPlainObject(data)) throw new Error(`${name}.auth_data: not a map of scheme: credential`);
+  if (!isPlainObject(data)) throw new DcsSettingError(`${name}.auth_data: not a map of scheme: credential`);
   return Object.entries(data).map(([scheme, secret]) => {
     if (REFUSED_SCHEMES.includes(scheme.toLowerCase())) {
-      throw new Error(`${name}.auth_data.${scheme}: this scheme is not supported; use digest, or a client certificate (x509)`);
+      throw new DcsSettingError(`${name}.auth_data.${scheme}: this scheme is not supported; use digest, or a client certificate (x509)`);
     }
     return { scheme, secret: String(secret) };
   });
@@ -67,12 +68,12 @@ export function credentialsOf(section: Section, name: string): readonly Credenti
 
 function aclOf(value: unknown, name: string): readonly Acl[] {
   if (value === undefined || value === null || value === '') return OPEN;
-  if (!isPlainObject(value)) throw new Error(`${name}.set_acls: ${String(value)} is not a map of principal: [permission]`);
+  if (!isPlainObject(value)) throw new DcsSettingError(`${name}.set_acls: ${String(value)} is not a map of principal: [permission]`);
   const entries = Object.entries(value).map(([principal, permissions]) => {
     const names = Array.isArray(permissions) ? permissions.map((each) => String(each).toUpperCase()) : [];
     const unknown = names.find((each) => PERMISSIONS[each] === undefined);
     if (names.length === 0 || unknown !== undefined) {
-      throw new Error(
+      throw new DcsSettingError(
         `${name}.set_acls.${principal}: ${unknown ?? String(permissions)} is not one of ${Object.keys(PERMISSIONS).join(', ')}`,
       );
     }
@@ -91,7 +92,7 @@ function tlsOf(section: Section, name: string): TlsOptions | undefined {
     try {
       return readFileSync(String(path));
     } catch (error) {
-      throw new Error(`${name}.${key}: ${error instanceof Error ? error.message : String(error)}`);
+      throw new DcsSettingError(`${name}.${key}: ${error instanceof Error ? error.message : String(error)}`);
     }
   };
   const [ca, cert, key] = [read('cacert'), read('cert'), read('key')];

@@ -32,13 +32,13 @@ export interface ZooKeeperOptions {
   readonly isReadOnlyClient?: boolean;
 }
 
-/** The store of section `zookeeper`. @throws Error when the section can't be used. */
+/** The store of section `zookeeper`. @throws DcsSettingError when the section can't be used. */
 export function createZooKeeper(options: ZooKeeperOptions): Dcs {
   const { servers, chroot } = parseEnsemble(options.section['hosts']);
   return new ZooKeeperDcs('zookeeper', fixedServers(servers), chroot, options);
 }
 
-/** The store of section `exhibitor`: ZooKeeper, whose servers are asked for over HTTP. @throws Error as above. */
+/** The store of section `exhibitor`: ZooKeeper, whose servers are asked for over HTTP. @throws DcsSettingError as above. */
 export function createExhibitor(options: ZooKeeperOptions): Dcs {
   return new ZooKeeperDcs('exhibitor', new ExhibitorServers(options), '', options);
 }
