@@ -98,11 +98,8 @@ export class Agent {
     this.logicalSlots = new LogicalSlotKeeper(ports.logicalSlots, ports.log, () => this.wake());
     this.lock = new LockKeeper({
       ...ports,
-      // A lease in the store has the ttl that the store was told, not the one that was read a moment ago, and some grant less.
-      timings: () => ({
-        ...this.state.config,
-        ttlMs: Math.min(this.state.config.ttlMs, this.storeTtlMs, ports.dcs.grantedLeaseMs ?? Number.POSITIVE_INFINITY),
-      }),
+      // A lease in the store has the ttl that the store was told, not the one that was read a moment ago.
+      timings: () => ({ ...this.state.config, ttlMs: Math.min(this.state.config.ttlMs, this.storeTtlMs) }),
       budget: () => this.storeBudget(),
       onExpired: () => this.beside('fencing', this.fence()),
       onLost: () => this.wake(),

@@ -171,9 +171,10 @@ export class LockKeeper {
   }
 
   private hold(startedAt: number, by: 'byStore' | 'byFailsafe' = 'byStore'): void {
-    const { clock, watchdog } = this.o;
+    const { clock, watchdog, dcs } = this.o;
     const { ttlMs, loopWaitMs } = this.o.timings();
-    const until = startedAt + ttlMs;
+    const granted = by === 'byStore' ? (dcs.grantedLeaseMs ?? ttlMs) : ttlMs;
+    const until = startedAt + Math.min(ttlMs, granted);
     // An answer of the store that is younger than the members' word replaces it; an older one must not shorten it.
     if (by === 'byStore') this.term = { byStore: until, byFailsafe: until >= this.term.byFailsafe ? 0 : this.term.byFailsafe };
     else if (until > this.term.byStore) this.term = { ...this.term, byFailsafe: until };

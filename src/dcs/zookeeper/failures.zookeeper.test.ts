@@ -256,6 +256,24 @@ test('an agent that does not work any more loses its keys, although its process 
   await until('it expires', async () => (await b.load(call)).leader === undefined, 6000);
 });
 
+test('after a pause a renewal waits until the leader of the ensemble has heard of us; in the normal course it does not', async (t) => {
+  const server = await startZooKeeper();
+  const dcs = client('a', server.port);
+  endWith(t, [dcs], [server]);
+  await dcs.start();
+  assert.equal(await dcs.acquireLeaderLock(call), 'acquired');
+  const renew = async (): Promise<number> => {
+    const started = performance.now();
+    assert.equal(await dcs.renewLeaderLock(undefined, { ...call, mayCreate: false }), 'renewed');
+    return performance.now() - started;
+  };
+  await nodeClock.sleep(1200);
+  assert.ok((await renew()) < 900);
+  // Nothing is told for longer than one and a half loop_wait after the last call.
+  await nodeClock.sleep(5000);
+  assert.ok((await renew()) >= 990);
+});
+
 test('values: more than 1 MB is refused with a reason, almost 1 MB is stored, garbage and large ones of others are read', async (t) => {
   const server = await startZooKeeper();
   const lines: LogLine[] = [];
