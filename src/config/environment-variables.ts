@@ -99,7 +99,7 @@ export function environmentVariables(): ReadonlyMap<string, EnvironmentVariable>
   for (const section of DCS_SECTIONS) addAll(section, GENERIC, { keepsEmpty: true });
   addAll('raft', RAFT);
   // A string in Patroni, where `false` turns TLS on. Nobody means that.
-  add('zookeeper_use_ssl', { path: ['zookeeper', 'use_ssl'], as: 'bool' });
+  for (const section of ['exhibitor', 'zookeeper']) add(`${section}_use_ssl`, { path: [section, 'use_ssl'], as: 'bool' });
   add('consul_scheme', { path: ['consul', 'scheme'], as: text });
   add('citus_group', { path: ['citus', 'group'], as: 'integer' });
   add('citus_database', { path: ['citus', 'database'], as: text });

@@ -50,6 +50,7 @@ test('environment: conversions, removal, what is not understood', () => {
     PATRONI_ETCD3_USE_PROXIES: 'yes',
     PATRONI_CONSUL_PORT: '',
     PATRONI_ZOOKEEPER_USE_SSL: 'false',
+    PATRONI_EXHIBITOR_USE_SSL: 'on',
     PATRONI_CTL_INSECURE: 'maybe',
     PATRONI_NMAE: 'x',
     PATRONI_LEAN_MEMORY: 'off',
@@ -65,6 +66,7 @@ test('environment: conversions, removal, what is not understood', () => {
     etcd3: { hosts: ['a:2379', 'b:2379'], username: 'root', use_proxies: true },
     consul: { port: '' },
     zookeeper: { use_ssl: false },
+    exhibitor: { use_ssl: true },
   });
   assert.deepEqual(Object.keys(environment), ['PATRONI_NMAE', 'PATH']);
   assert.equal(captured.warnings.length, 3);

@@ -5,6 +5,7 @@ import {
   connectAddress,
   either,
   hostPort,
+  hostPortPath,
   integer,
   list,
   listenAddress,
@@ -72,6 +73,11 @@ const placeholderFree: SettingType = {
     text.strict(value) ?? (value === '__patroni_strict_sync_replica_placeholder__' ? "didn't pass validation: Wrong value" : undefined),
 };
 const hosts: SettingType = { ...either(text, list(hostPort)), allowed: 'is not a list of host:port', probe: 'reachable' };
+const zookeeperHosts: SettingType = {
+  ...hosts,
+  ...either(text, list(hostPortPath)),
+  allowed: 'is not a list of host:port, with a path at its end',
+};
 const stackSize = integer(65_536, Number.MAX_SAFE_INTEGER, { min: 0, base: 'B' });
 const ipAddress: SettingType = text;
 
@@ -217,7 +223,7 @@ export const SCHEMA: readonly SchemaRow[] = [
   ...rows('raft', 'data_dir? password?', text),
   ...rows('raft', 'min_timeout? max_timeout? connection_timeout? append_entries_period? leader_fallback_timeout?', real(0, true)),
   ...rows('raft', 'connection_retry_time?', real(0, false)),
-  ...rows('zookeeper', 'hosts', hosts),
+  ...rows('zookeeper', 'hosts', zookeeperHosts),
   ...ZOOKEEPER_COMMON.flatMap(([keys, type]) => rows('zookeeper', keys, type)),
   ...rows('zookeeper', 'exhibitor?', map),
   ...rows('citus', 'database', text),

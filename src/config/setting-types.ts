@@ -155,6 +155,19 @@ export const hostPort: SettingType = {
   probe: 'reachable',
 };
 
+/** The same, where a path may follow: ZooKeeper's connect string ends in one. */
+export const hostPortPath: SettingType = {
+  ...hostPort,
+  allowed: 'is not host:port[/path]',
+  accepts: (value) => hostPort.accepts(withoutPath(value)),
+  strict: (value) => hostPort.strict(withoutPath(value)),
+};
+
+/** The server of a connect string, whose path begins at the first slash. */
+export function withoutPath(value: unknown): unknown {
+  return typeof value === 'string' ? value.replace(/\/.*$/, '') : value;
+}
+
 /** An address of this member. */
 export const listenAddress: SettingType = {
   allowed: 'is not host:port',

@@ -78,7 +78,7 @@ tags: {nofailover: true, failover_priority: 1, clonefrom: 7}
 log: {level: foo, mode: 9999, format: []}
 etcd: {foo: 1}
 consul: {host: "127.0.0.1:1"}
-zookeeper: {hosts: ['127.0.0.1:1']}
+zookeeper: {hosts: ['127.0.0.1:1', '127.0.0.1:2/ha/pg']}
 bootstrap:
   dcs: {ttl: 3, synchronous_mode: foo, postgresql: {parameters: null, pg_hba: []}, standby_cluster: {}}
   initdb: [3]
@@ -116,6 +116,7 @@ kubernetes: {labels: {a: b}, pod_ip: foo}
     "kubernetes.pod_ip foo didn't pass validation: 'Is not a valid ipv4 address'",
     "kubernetes.pod_ip foo didn't pass validation: 'Is not a valid ipv6 address'",
     "zookeeper.hosts.0 127.0.0.1:1 didn't pass validation: '127.0.0.1:1 is not reachable'",
+    "zookeeper.hosts.1 127.0.0.1:2/ha/pg didn't pass validation: '127.0.0.1:2/ha/pg is not reachable'",
     `postgresql.listen *,127.0.0.1:5432 didn't pass validation: "expecting '*' alone"`,
     "postgresql.connect_address a:b didn't pass validation: 'contains a wrong value'",
     'postgresql.authentication.replication.username 5 is not a string',

@@ -9,7 +9,7 @@ import { splitHostPort } from './host-port.js';
 import { LocalConfiguration } from './local.js';
 import { isReachable } from './probe.js';
 import { SCHEMA, type SchemaRow } from './schema-table.js';
-import { failed, type SettingType } from './setting-types.js';
+import { failed, type SettingType, withoutPath } from './setting-types.js';
 import { binDirLines, dataDirMessage } from './validate-postgresql.js';
 import { dumpYaml } from './yaml.js';
 
@@ -178,7 +178,7 @@ async function probeLines(path: string, value: unknown, type: SettingType, optio
 }
 
 async function reachableLines(path: string, value: string): Promise<readonly string[]> {
-  const address = splitHostPort(value, 1);
+  const address = splitHostPort(path.startsWith('zookeeper.') ? String(withoutPath(value)) : value, 1);
   if (address === undefined) return [line(path, value, failed('contains a wrong value'))];
   try {
     return (await isReachable(address.host, address.port)) ? [] : [line(path, value, failed(`${value} is not reachable`))];
