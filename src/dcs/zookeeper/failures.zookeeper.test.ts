@@ -78,18 +78,20 @@ test('three servers: the leader is frozen under load, thawed, then another kille
   await keepsItsLock(dcs);
 });
 
-test('a server that has lost the others answers reads; a renewal through it is unknown', async (t) => {
+test('a server that has lost the others answers reads; a renewal through it is unknown, and so is taking the lock', async (t) => {
   const servers = await startEnsemble({ settings: { syncLimit: 25 } });
   const leading = await leaderOf(servers);
   const follower = servers[(leading + 1) % 3];
   assert.ok(follower && leading >= 0);
-  const dcs = client('a', follower.port);
-  endWith(t, [dcs], servers);
+  const [dcs, replica] = [client('a', follower.port), client('b', follower.port)];
+  endWith(t, [dcs, replica], servers);
   await dcs.start();
+  await replica.start();
   assert.equal(await dcs.acquireLeaderLock(call), 'acquired');
   for (const server of servers) if (server !== follower) server.freeze();
   assert.equal((await dcs.load(call)).leader?.name, 'a');
   assert.equal(await answerOf(dcs.renewLeaderLock(undefined, brief)), 'unknown');
+  assert.equal(await answerOf(replica.acquireLeaderLock(brief)), 'unknown');
 });
 
 test('the server is killed and started again: session and keys are kept, and changes are told', async (t) => {
