@@ -2,11 +2,10 @@ import { isIP, type Socket } from 'node:net';
 import type { SecureContextOptions } from 'node:tls';
 import type { Clock } from '../../ports/clock.js';
 import { ConnectionFailure, ZooKeeperError } from './errors.js';
-import { JuteError, JuteReader, JuteWriter } from './jute.js';
+import { framed, frames } from './frames.js';
+import { JuteReader, JuteWriter } from './jute.js';
 import { type Greeting, OpCode, type Request, readGreeting, writeGreeting, Xid } from './protocol.js';
 
-/** All of a cluster's values in one answer; what is larger is a mistake. */
-const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
 /** A vanished host is noticed by pings; this is for the time without any. */
 const TCP_KEEPALIVE_MS = 5000;
 /** Sent requests that are remembered for `reportedAt`, at most. */
@@ -279,41 +278,6 @@ async function connect({ server, tls }: ConnectionOptions): Promise<Socket> {
   socket.setNoDelay(true);
   socket.setKeepAlive(true, TCP_KEEPALIVE_MS);
   return socket;
-}
-
-function framed(body: Buffer): Buffer {
-  const length = Buffer.allocUnsafe(4);
-  length.writeInt32BE(body.length);
-  return Buffer.concat([length, body]);
-}
-
-/** Splits what arrives into messages. */
-function frames(onFrame: (frame: Buffer) => void, fail: (error: Error) => void): (chunk: Buffer) => void {
-  let chunks: Buffer[] = [];
-  let size = 0;
-  let wanted = 4;
-  return (chunk) => {
-    chunks.push(chunk);
-    size += chunk.length;
-    while (size >= wanted) {
-      const data = Buffer.concat(chunks);
-      const length = data.readInt32BE();
-      if (length < 0 || length > MAX_ANSWER_BYTES)
-        return fail(new Error(`not an answer of ZooKeeper's, or one over ${MAX_ANSWER_BYTES} bytes`));
-      wanted = 4 + length;
-      const rest = data.subarray(wanted);
-      chunks = size < wanted ? [data] : rest.length === 0 ? [] : [rest];
-      if (size < wanted) return;
-      size = rest.length;
-      wanted = 4;
-      try {
-        onFrame(data.subarray(4, 4 + length));
-      } catch (error) {
-        if (!(error instanceof JuteError)) throw error;
-        return fail(error);
-      }
-    }
-  };
 }
 
 function where({ server: { name, port } }: ConnectionOptions): string {
