@@ -50,8 +50,8 @@ async function run(t: TestContext): Promise<void> {
     for (const lost of [python, ours]) {
       await moveTo('ours', lost.name);
       const other = lost === ours ? python : ours;
+      await cluster.killBetweenRows(lost, writer);
       const killedAt = performance.now();
-      lost.kill();
       await waitFor(`${other.name} leads`, () => other.isHealthy('/primary').catch(() => false), 60_000);
       t.diagnostic(`${lost.options.kind} lost: ${other.options.kind} leads after ${((performance.now() - killedAt) / 1000).toFixed(1)} s`);
       await writer.untilWritten(10);

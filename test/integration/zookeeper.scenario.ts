@@ -22,8 +22,7 @@ scenario('ZooKeeper: bootstrap, replicas, switchover, and the loss of the leader
     rows.map(({ Member, Role, State }) => [Member, Role, State]).sort(),
     cluster.members.map((each) => [each.name, each === candidate ? 'Leader' : 'Replica', each === candidate ? 'running' : 'streaming']),
   );
-  await candidate.stopAgent('SIGKILL');
-  process.kill(candidate.postmasterPid() ?? Number.NaN, 'SIGKILL');
+  await cluster.killBetweenRows(candidate, writer);
   await waitFor('another member leads', async () => (await cluster.leader()) !== candidate, 40_000);
   await writer.untilWritten(10);
   candidate.startAgent();

@@ -203,6 +203,18 @@ export class TestCluster {
     leader.kill();
   }
 
+  /**
+   * Ends the leader as a power failure does, between two rows, when replicas have what was acknowledged: replication is
+   * asynchronous, and the loss of the last row would be by design.
+   */
+  killBetweenRows(leader: Member, writer: Writer): Promise<void> {
+    return writer.betweenRows(async () => {
+      const text = 'SELECT count(*)::int AS n FROM pg_stat_replication WHERE flush_lsn >= pg_current_wal_flush_lsn()';
+      await waitFor('a replica has all of it', async () => Number((await this.sql(leader, text)).rows[0]?.['n']) > 0, 10_000);
+      leader.kill();
+    });
+  }
+
   rest(member: Member, method: string, path: string, body?: unknown, limitMs = 70_000): Promise<RestReply> {
     return httpCall(member.restPort, method, path, body, limitMs);
   }
