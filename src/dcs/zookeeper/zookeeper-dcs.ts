@@ -191,7 +191,10 @@ class ZooKeeperDcs implements Dcs {
     await this.#write('write /sync', async () => {
       const deadline = this.#deadline(options);
       this.#watch.ownWrite('sync', value);
-      const outcome = await this.#keys.set('sync', value, version, deadline, 'repeat');
+      const outcome =
+        version === undefined
+          ? await this.#keys.create('sync', value, false, deadline, 'repeat')
+          : await this.#keys.set('sync', value, version, deadline, 'repeat');
       written = outcome.version;
       if (!outcome.isDone && outcome.isAmbiguous) {
         const found = await this.#keys.read('sync', deadline);
