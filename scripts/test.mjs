@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { chaos, chaosObstacle } from './chaos.mjs';
 import { installConsul } from './lib/consul.mjs';
+import { installKubeApiserver } from './lib/kube-apiserver.mjs';
 import { clientPaths, installPeer, peerPath } from './lib/peer.mjs';
 import { run, stopChildrenOnSignal } from './lib/running.mjs';
 import { asUnprivileged, readableCheckout, readableNode } from './lib/unprivileged.mjs';
@@ -44,7 +45,7 @@ function testFiles(folder, accept) {
 }
 
 const isUnit = (name) => /(^|\/)[^/.]+(\.property)?\.test\.ts$/.test(name);
-const isStore = (name) => /\.(etcd|consul|zookeeper)\.test\.ts$/.test(name);
+const isStore = (name) => /\.(etcd|consul|zookeeper|kubernetes)\.test\.ts$/.test(name);
 const isPostgres = (name) => /\.pg\.test\.ts$/.test(name);
 
 // Suites that start what `npm run build` makes.
@@ -145,6 +146,7 @@ function installServersFor(files) {
   for (const [name, word, install] of [
     ['Consul', 'consul', installConsul],
     ['ZooKeeper', 'zookeeper', installZooKeeper],
+    ['kube-apiserver', 'kubernetes', installKubeApiserver],
   ]) {
     const obstacle = files.some((file) => file.includes(word)) ? install() : undefined;
     if (obstacle) process.stdout.write(`${name} could not be had: ${obstacle}\n`);

@@ -1,10 +1,15 @@
 import type { Timings } from './cluster/dynamic-config.js';
-import { ConfigError } from './config/errors.js';
+import { ConfigError, shownValue } from './config/errors.js';
 import type { Clock } from './ports/clock.js';
 import { type Dcs, DcsSettingError } from './ports/dcs.js';
 import type { Log } from './ports/log.js';
 import type { Random } from './ports/random.js';
 import type { MemberSettings } from './ports/settings.js';
+
+/** docs/stores/raft.md says more. */
+const RAFT_REFUSED =
+  "the store inside of Patroni's own processes is not supported: its protocol can be spoken by Python only, it is deprecated, and " +
+  'it expires locks by clocks that may differ. Use etcd (section etcd3) on the same hosts, consul or kubernetes';
 
 export interface StoreParts {
   readonly timings: Timings;
@@ -56,13 +61,24 @@ async function createStore(kind: MemberSettings['dcs']['kind'], options: StoreOp
       return (await import('./dcs/zookeeper/zookeeper-dcs.js')).createZooKeeper(options);
     case 'exhibitor':
       return (await import('./dcs/zookeeper/zookeeper-dcs.js')).createExhibitor(options);
-    default:
-      throw new ConfigError([
-        {
-          path: kind,
-          message: 'this store is not supported yet; supported: consul, etcd, etcd3, exhibitor, zookeeper',
-          value: undefined,
-        },
-      ]);
+    case 'kubernetes':
+      return openKubernetes(options);
+    case 'raft':
+      throw new ConfigError([{ path: 'raft', message: RAFT_REFUSED, value: undefined }]);
+  }
+}
+
+type KubernetesParts = Parameters<typeof import('./dcs/kubernetes/kubernetes-dcs.js')['createKubernetes']>[0];
+
+async function openKubernetes(options: Omit<KubernetesParts, 'surroundings'>): Promise<Dcs> {
+  const { createKubernetes } = await import('./dcs/kubernetes/kubernetes-dcs.js');
+  const { KubernetesSettingsError } = await import('./dcs/kubernetes/errors.js');
+  const { parseYaml } = await import('./config/yaml.js');
+  try {
+    return createKubernetes({ ...options, surroundings: { environment: process.env, parseYaml } });
+  } catch (error) {
+    if (!(error instanceof KubernetesSettingsError)) throw error;
+    const { path, message, value } = error;
+    throw new ConfigError([{ path, message, value: value === undefined ? undefined : shownValue(path, value) }]);
   }
 }

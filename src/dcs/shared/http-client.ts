@@ -1,6 +1,7 @@
 import http from 'node:http';
 import type { LookupFunction } from 'node:net';
 import { StringDecoder } from 'node:string_decoder';
+import type { PeerCertificate } from 'node:tls';
 import type { Clock } from '../../ports/clock.js';
 import { createLookup } from './dns.js';
 
@@ -14,6 +15,8 @@ export interface TlsSettings {
   readonly cert?: string | Buffer;
   readonly key?: string | Buffer;
   readonly rejectUnauthorized?: boolean;
+  /** Whose certificate is expected, where it is not that of the address; the result says what is wrong. */
+  readonly checkServerIdentity?: (host: string, certificate: PeerCertificate) => Error | undefined;
 }
 
 export interface HttpRequest {

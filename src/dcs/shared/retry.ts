@@ -30,9 +30,9 @@ export class Deadline {
     return this.signal?.aborted ? 0 : Math.max(0, this.#end - this.#clock.monotonic());
   }
 
-  /** Sleeps before the next try. False, at once, when the budget would be over by then. */
-  async pause(): Promise<boolean> {
-    const delayMs = this.#delayMs + this.#random.next() * MAX_JITTER_MS;
+  /** Sleeps before the next try. False, at once, when the budget would be over by then. @param askedMs by the server, instead of our own delay. */
+  async pause(askedMs?: number): Promise<boolean> {
+    const delayMs = askedMs ?? this.#delayMs + this.#random.next() * MAX_JITTER_MS;
     if (delayMs >= this.remainingMs()) return false;
     this.#delayMs = Math.min(this.#delayMs * 2, MAX_DELAY_MS);
     await this.#clock.sleep(delayMs, this.signal);
