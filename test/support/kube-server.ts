@@ -84,7 +84,14 @@ export async function startKube(): Promise<KubeServer> {
     if (status < 200 || status > 299) throw new Error(`${method} ${path}: ${status} ${String(answer['message'])}`);
     return answer;
   };
+  // For an exit that waits for nothing.
+  const leave = (): void => {
+    child?.kill('SIGKILL');
+    void etcd.kill();
+  };
+  process.once('exit', leave);
   const stop = async (): Promise<void> => {
+    process.off('exit', leave);
     await kill();
     await etcd.stop();
     await rm(folder, { recursive: true, force: true });

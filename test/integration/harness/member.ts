@@ -14,6 +14,8 @@ export interface MemberOptions {
   readonly port: number;
   readonly restPort: number;
   readonly configuration: Readonly<Record<string, unknown>>;
+  /** Of the agent, beside the test's. */
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 /** What GET /patroni tells, as far as tests ask. */
@@ -71,9 +73,9 @@ export class Member {
   startAgent(kind = this.#kind): void {
     if (this.#agent?.isRunning) return;
     this.#kind = kind;
-    const { checkout, folder } = this.options;
+    const { checkout, folder, environment } = this.options;
     const { command, args, env } = program(kind, 'patroni', checkout);
-    const options = { logFile: join(folder, `${this.name}.log`), cwd: folder, env };
+    const options = { logFile: join(folder, `${this.name}.log`), cwd: folder, env: { ...environment, ...env } };
     this.#agent = new ManagedProcess(command, [...args, this.configFile], options);
   }
 

@@ -10,8 +10,14 @@ export interface StoreServer {
   /** The section of the members' configuration that leads to it. */
   readonly section: Readonly<Record<string, unknown>>;
   readonly log: ManagedProcess | undefined;
+  /** What agents and patronictl need in their environment to reach it. */
+  readonly environment?: Readonly<Record<string, string>>;
+  /** Called for each member before its agent starts for the first time. */
+  addMember?(name: string, scope: string): Promise<void>;
   start(): Promise<void>;
   stop(): Promise<void>;
+  /** Stops it and all that belongs to it, where `stop` does not. */
+  remove?(): Promise<void>;
   freeze(): void;
   thaw(): void;
 }

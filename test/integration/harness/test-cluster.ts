@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ConsulServer } from './consul-server.js';
 import { type AgentKind, program } from './implementations.js';
+import { KubernetesServer } from './kubernetes-server.js';
 import { killAllRunning } from './managed-process.js';
 import { Member } from './member.js';
 import { memberConfiguration } from './member-configuration.js';
@@ -18,7 +19,13 @@ import { ZooKeeperServer } from './zookeeper-server.js';
 /** The checkout: this file is built to build/test/integration/harness/. */
 const checkout = fileURLToPath(new URL('../../../../', import.meta.url));
 
-const STORES = { etcd: EtcdServer, consul: ConsulServer, zookeeper: ZooKeeperServer };
+const STORES = {
+  etcd: EtcdServer,
+  consul: ConsulServer,
+  zookeeper: ZooKeeperServer,
+  kubernetes: KubernetesServer,
+  'kubernetes-endpoints': { start: (folder: string) => KubernetesServer.start(folder, true) },
+};
 
 export interface ClusterOptions {
   readonly kind?: AgentKind;
@@ -122,8 +129,10 @@ export class TestCluster {
       const own = { name, port, restPort, folder, store: sections[index] ?? etcd.section };
       const { scope = 'batman', dynamic = {}, postgresql = {}, watchdog } = options;
       const configuration = memberConfiguration(own, { scope, dynamic, postgresql, watchdog });
-      return new Member({ kind: options.kinds?.[index] ?? kind, checkout, folder, name, port, restPort, configuration });
+      const { environment = {} } = etcd;
+      return new Member({ kind: options.kinds?.[index] ?? kind, checkout, folder, name, port, restPort, configuration, environment });
     });
+    for (const { name } of members) await etcd.addMember?.(name, options.scope ?? 'batman');
     return new TestCluster(folder, kind, { server: etcd, isOwn: options.beside === undefined }, members);
   }
 
@@ -228,7 +237,7 @@ export class TestCluster {
   patronictlOf(kind: AgentKind, ...args: string[]): Promise<CommandResult> {
     const config = this.members[0]?.configFile ?? '';
     const { command, args: first, env } = program(kind, 'patronictl', checkout);
-    const run = asUnprivileged({ ...process.env, LC_ALL: 'C.UTF-8', ...env });
+    const run = asUnprivileged({ ...process.env, LC_ALL: 'C.UTF-8', ...this.etcd.environment, ...env });
     return new Promise((resolve) => {
       execFile(command, [...first, '-c', config, ...args], { ...run, cwd: this.folder, timeout: 60_000 }, (error, stdout, stderr) => {
         const code = error === null ? 0 : typeof error.code === 'number' ? error.code : 1;
@@ -266,7 +275,7 @@ export class TestCluster {
     if (this.#ownsEtcd) this.etcd.thaw();
     await Promise.allSettled(this.members.map((each) => each.remove()));
     await this.#haproxy?.stop();
-    if (this.#ownsEtcd) await this.etcd.stop();
+    if (this.#ownsEtcd) await (this.etcd.remove?.() ?? this.etcd.stop());
     if (!hasFailed) rmSync(this.folder, { recursive: true, force: true });
   }
 
