@@ -24,6 +24,13 @@ export interface KubeAnswer {
   readonly body: Record<string, unknown>;
 }
 
+export interface KubeconfigOptions {
+  readonly token?: string;
+  readonly tokenFile?: string;
+  /** Instead of the server's: of a proxy. */
+  readonly url?: string;
+}
+
 /** A real kube-apiserver, with RBAC, on an etcd of its own. */
 export interface KubeServer {
   readonly port: number;
@@ -46,8 +53,8 @@ export interface KubeServer {
     labels: Readonly<Record<string, string>>,
     options?: { readonly namespace?: string; readonly ip?: string; readonly status?: string },
   ): Promise<void>;
-  /** The text of a kubeconfig, with context `test`. @param port instead of the server's, of a proxy */
-  kubeconfig(options?: { readonly token?: string; readonly tokenFile?: string; readonly port?: number }): string;
+  /** The text of a kubeconfig, with context `test`. */
+  kubeconfig(options?: KubeconfigOptions): string;
   /** SIGKILL of the API server; etcd and the data stay. */
   kill(): Promise<void>;
   restart(): Promise<void>;
@@ -113,24 +120,20 @@ export async function startKube(): Promise<KubeServer> {
       if (ip !== undefined)
         await apply('PATCH', `/api/v1/namespaces/${namespace}/pods/${name}/status`, { status: { podIP: ip, podIPs: [{ ip }] } });
     },
-    kubeconfig: (options = {}) => kubeconfigText(caFile, options.port ?? port, options),
+    kubeconfig: (options = {}) => kubeconfigText(caFile, port, options),
     freeze: () => child?.kill('SIGSTOP'),
     thaw: () => child?.kill('SIGCONT'),
   };
 }
 
-function kubeconfigText(
-  caFile: string,
-  port: number,
-  { token = ADMIN_TOKEN, tokenFile }: { readonly token?: string; readonly tokenFile?: string },
-): string {
+function kubeconfigText(caFile: string, port: number, { token = ADMIN_TOKEN, tokenFile, url }: KubeconfigOptions): string {
   return JSON.stringify({
     ...{ apiVersion: 'v1', kind: 'Config', 'current-context': 'other' },
     contexts: [
       { name: 'other', context: { cluster: 'none', user: 'none' } },
       { name: 'test', context: { cluster: 'c', user: 'u' } },
     ],
-    clusters: [{ name: 'c', cluster: { server: `https://127.0.0.1:${port}`, 'certificate-authority': caFile } }],
+    clusters: [{ name: 'c', cluster: { server: url ?? `https://127.0.0.1:${port}`, 'certificate-authority': caFile } }],
     users: [{ name: 'u', user: tokenFile === undefined ? { token } : { tokenFile } }],
   });
 }

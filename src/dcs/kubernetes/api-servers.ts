@@ -42,17 +42,22 @@ export class ApiServers {
     this.#current = origins[(origins.indexOf(this.#current) + 1) % origins.length] ?? this.#current;
   }
 
-  /** @param chance in [0, 1): which one is asked first, so that not all members ask the same. */
+  /**
+   * The usual address stays as the last resort: all servers may have moved since they were listed.
+   * @param chance in [0, 1): which one is asked first, so that not all members ask the same.
+   */
   replace(origins: readonly string[], chance: number): void {
     const before = this.#endpoints;
-    this.#endpoints = new Map(origins.map((origin) => [origin, before.get(origin) ?? this.#open(origin)]));
+    const usual = this.#access.origin;
+    this.#endpoints = new Map([...origins, usual].map((origin) => [origin, before.get(origin) ?? this.#open(origin)]));
     for (const [origin, endpoint] of before) if (!this.#endpoints.has(origin)) endpoint.close();
-    if (!this.#endpoints.has(this.#current)) this.#current = origins[Math.floor(chance * origins.length)] ?? this.#current;
+    const isDirect = this.#current !== usual && this.#endpoints.has(this.#current);
+    if (!isDirect) this.#current = origins[Math.floor(chance * origins.length)] ?? usual;
   }
 
   /** Back to the address of the settings. */
   reset(): void {
-    this.replace([this.#access.origin], 0);
+    this.replace([], 0);
   }
 
   close(): void {
