@@ -29,7 +29,8 @@ export class ConfigService {
     } catch (error) {
       if (error instanceof KubernetesError) {
         this.#isThere = error.kind === 'conflict' || error.kind === 'denied';
-        if (error.kind !== 'conflict') this.#log.warning(`service ${this.#name} not created: ${error.message}`);
+        // Without the right to make it, somebody else takes care of it.
+        if (!this.#isThere) this.#log.warning(`service ${this.#name} not created: ${error.message}`);
       } else if (!(error instanceof DcsUnavailable)) throw error;
     }
   }

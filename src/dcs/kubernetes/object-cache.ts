@@ -83,7 +83,7 @@ export class ObjectCache {
     return [...this.#objects.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
-  /** Ends the watch; it begins anew. */
+  /** Ends the watch; it begins anew where it was. */
   restart(): void {
     this.#isOpen = false;
     this.#endStream?.();
@@ -176,7 +176,7 @@ export class ObjectCache {
     });
     this.#heardAt = clock.monotonic();
     this.#isOpen = !this.#stopping.signal.aborted;
-    this.#endStream = () => finish(new HttpFailure('watch: given up', true));
+    this.#endStream = () => finish();
     if (this.#stopping.signal.aborted) finish();
     onOpen();
     try {
