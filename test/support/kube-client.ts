@@ -1,4 +1,4 @@
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { milliseconds } from '../../src/base/duration.js';
@@ -29,9 +29,15 @@ export interface KubeClientOptions {
 /** A client of ours, not started, with a kubeconfig of its own. */
 export function kubeClient(server: KubeServer, options: KubeClientOptions): Dcs {
   const { name, scope, access = {}, section = {}, timings = TIMINGS, log = silentLog, isReadOnlyClient = false } = options;
-  const file = join(mkdtempSync(join(tmpdir(), 'kubeconfig-')), 'config');
+  const folder = mkdtempSync(join(tmpdir(), 'kubeconfig-'));
+  const file = join(folder, 'config');
   writeFileSync(file, server.kubeconfig(access));
   const surroundings = { environment: { KUBECONFIG: file }, parseYaml };
   const world = { timings, clock: nodeClock, random: nodeRandom, log, isReadOnlyClient, surroundings };
-  return createKubernetes({ section: { labels: LABELS, context: 'test', ...section }, name, scope, ...world });
+  try {
+    return createKubernetes({ section: { labels: LABELS, context: 'test', ...section }, name, scope, ...world });
+  } finally {
+    // It is read once.
+    rmSync(folder, { recursive: true, force: true });
+  }
 }
