@@ -38,6 +38,8 @@ const needs = [
   { what: 'psql', deb: 'postgresql-client', brew: 'postgresql@17', isThere: () => isOnPath('psql') || postgresDirectories().length > 0 },
   { what: 'etcd', deb: 'etcd-server', brew: 'etcd', isThere: () => isOnPath('etcd') },
   { what: 'HAProxy', deb: 'haproxy', brew: 'haproxy', isThere: () => isOnPath('haproxy') },
+  // Unpacks the kube-apiserver of the tests, where there is one (scripts/lib/kube-apiserver.mjs).
+  { what: 'xz', deb: 'xz-utils', brew: 'xz', isThere: () => isOnPath('xz') || !existsSync(join(root, '../shared/bin')) },
 ];
 const peerNeeds = [{ what: "Debian's Patroni", deb: 'patroni', brew: undefined, isThere: () => isOnPath('patroni') }];
 const storesNeeds = [{ what: 'Java', deb: 'default-jre-headless', brew: 'openjdk', isThere: () => isOnPath('java') }];

@@ -113,6 +113,7 @@ test('what compose and haproxy.cfg name exists', () => {
 
 test('each instruction of the Dockerfile is one, and what it copies is there', () => {
   const text = readFileSync(join(repository, 'deploy/docker/Dockerfile'), 'utf8');
+  const sent = readFileSync(join(repository, 'deploy/docker/Dockerfile.dockerignore'), 'utf8').match(/(?<=^!).+/gm) ?? [];
   const lines = text.replaceAll('\\\n', ' ').split('\n');
   const stages = new Set<string>();
   for (const line of lines.map((each) => each.trim()).filter((each) => each !== '' && !each.startsWith('#'))) {
@@ -124,7 +125,13 @@ test('each instruction of the Dockerfile is one, and what it copies is there', (
     const words = rest.split(' ');
     const from = words[0]?.startsWith('--from=') ? words.shift()?.slice('--from='.length) : undefined;
     if (from !== undefined) assert.ok(stages.has(from), line);
-    else for (const source of words.slice(0, -1)) assert.ok(existsSync(join(repository, source)), source);
+    for (const source of from === undefined ? words.slice(0, -1) : []) {
+      assert.ok(existsSync(join(repository, source)), source);
+      assert.ok(
+        sent.some((path) => source === path || source.startsWith(`${path}/`)),
+        `${source} is left out by Dockerfile.dockerignore`,
+      );
+    }
   }
   assert.match(text, /^USER \d+$/m, 'Kubernetes takes only numbers for "not root"');
 });

@@ -189,6 +189,26 @@ describe('kubernetes: failures', { skip: skip ?? false }, () => {
     assert.equal(await b.acquireLeaderLock(call), 'held-by-other');
   });
 
+  test('a primary whose lock was taken loses its label with its next word', async (t) => {
+    const scope = newScope();
+    await server.createPod('labelled', { ...LABELS, 'cluster-name': scope });
+    const a = await open(t, 'labelled', scope);
+    const roleOf = async (): Promise<string | undefined> => {
+      const pod = await server.apply('GET', '/api/v1/namespaces/default/pods/labelled');
+      return (pod['metadata'] as { labels: Record<string, string> }).labels['role'];
+    };
+    const touch = (role: string): Promise<boolean> => a.touchMember(`{"state":"running","role":"${role}"}`, undefined, call);
+    assert.equal(await a.acquireLeaderLock(call), 'acquired');
+    assert.equal(await touch('primary'), true);
+    assert.equal(await roleOf(), 'primary');
+    await annotate(`${scope}-leader`, { leader: 'x', renewTime: 'now' });
+    assert.equal(await a.renewLeaderLock(undefined, call), 'lost');
+    assert.equal(await touch('primary'), true);
+    assert.equal(await roleOf(), undefined);
+    assert.equal(await touch('replica'), true);
+    assert.equal(await roleOf(), 'replica');
+  });
+
   test('a changed ttl is in the next renewal, and others count with it', async (t) => {
     const scope = newScope();
     const [a, b] = [await open(t, 'a', scope), await open(t, 'b', scope)];

@@ -28,3 +28,25 @@ test('an abort leaves nothing of the budget', async () => {
   assert.equal(deadline.remainingMs(), 0);
   assert.equal(await deadline.pause(), false);
 });
+
+test('a pause that the server asks for is kept, unless the budget would be over by then; none is shorter than ours', async () => {
+  const clock = new ManualClock();
+  const deadline = new Deadline(clock, nodeRandom, { timeoutMs: milliseconds(3000) });
+  for (const [askedMs, takenMs] of [
+    [2000, 2000],
+    [0, 100],
+  ] as const) {
+    const started = clock.monotonic();
+    let endedAt: number | undefined;
+    const pausing = deadline.pause(askedMs).then((isOver) => {
+      endedAt = clock.monotonic();
+      return isOver;
+    });
+    await clock.advance(takenMs - 1);
+    assert.equal(endedAt, undefined);
+    await clock.advance(1);
+    assert.equal(await pausing, true);
+    assert.equal(endedAt, started + takenMs);
+  }
+  assert.equal(await deadline.pause(1000), false);
+});

@@ -32,7 +32,8 @@ export class Deadline {
 
   /** Sleeps before the next try. False, at once, when the budget would be over by then. @param askedMs by the server, instead of our own delay. */
   async pause(askedMs?: number): Promise<boolean> {
-    const delayMs = askedMs ?? this.#delayMs + this.#random.next() * MAX_JITTER_MS;
+    const ownMs = this.#delayMs + this.#random.next() * MAX_JITTER_MS;
+    const delayMs = askedMs === undefined ? ownMs : Math.max(askedMs, FIRST_DELAY_MS);
     if (delayMs >= this.remainingMs()) return false;
     this.#delayMs = Math.min(this.#delayMs * 2, MAX_DELAY_MS);
     await this.#clock.sleep(delayMs, this.signal);
