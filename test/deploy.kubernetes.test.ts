@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
-import { describe, test } from 'node:test';
+import { test } from 'node:test';
 import { milliseconds } from '../src/base/duration.js';
 import { captureEnvironment } from '../src/config/environment.js';
 import type { Dcs } from '../src/ports/dcs.js';
 import { kubeClient } from './support/kube-client.js';
-import { type KubeServer, kubeObstacle, startKube } from './support/kube-server.js';
+import { describeWithKube, type KubeServer, startKube } from './support/kube-server.js';
 import { agentEnvironment, type Manifest, manifests, podTemplate } from './support/manifests.js';
 
 const call = { timeoutMs: milliseconds(5000) };
@@ -58,8 +58,7 @@ async function useEverything(a: Dcs, b: Dcs): Promise<void> {
   assert.equal(await b.acquireLeaderLock(call), 'acquired');
 }
 
-const skip = kubeObstacle();
-describe('the manifests on a real kube-apiserver', { skip: skip ?? false }, () => {
+describeWithKube('the manifests on a real kube-apiserver', () => {
   for (const isEndpoints of [true, false]) {
     test(`${isEndpoints ? 'Endpoints' : 'ConfigMaps'}: they are accepted, and the agent needs no right beyond theirs`, async (t) => {
       const server = await startKube();

@@ -5,6 +5,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import https from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { describe, test } from 'node:test';
 import { freePort, startEtcd } from './etcd-server.js';
 
 const START_TIMEOUT_MS = 60_000;
@@ -17,6 +18,13 @@ const PROGRAM = process.env['KUBE_APISERVER'] ?? '/var/tmp/patroni-kube/kube-api
 /** Why tests with a kube-apiserver are left out; undefined: they are not. */
 export function kubeObstacle(): string | undefined {
   return PROGRAM !== '' && existsSync(PROGRAM) ? undefined : 'there is no kube-apiserver here (see CONTRIBUTING.md)';
+}
+
+/** A suite that needs a kube-apiserver; without one it is left out and says why. */
+export function describeWithKube(name: string, suite: () => void): void {
+  const skip = kubeObstacle();
+  if (skip === undefined) void describe(name, suite);
+  else void test(name, { skip }, () => undefined);
 }
 
 export interface KubeAnswer {

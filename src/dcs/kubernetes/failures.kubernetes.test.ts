@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before, describe, type TestContext, test } from 'node:test';
+import { after, before, type TestContext, test } from 'node:test';
 import { kubeClient, LABELS, TIMINGS } from '../../../test/support/kube-client.js';
 import { type KubeProxy, startKubeProxy } from '../../../test/support/kube-proxy.js';
-import { type KubeServer, kubeObstacle, startKube } from '../../../test/support/kube-server.js';
+import { describeWithKube, type KubeServer, startKube } from '../../../test/support/kube-server.js';
 import { startTcpProxy } from '../../../test/support/tcp-proxy.js';
 import { milliseconds } from '../../base/duration.js';
 import { nodeClock } from '../../platform/node-clock.js';
@@ -45,8 +45,7 @@ function keepingLog(): { readonly log: Log; readonly lines: string[] } {
   return { log, lines };
 }
 
-const skip = kubeObstacle();
-describe('kubernetes: failures', { skip: skip ?? false }, () => {
+describeWithKube('kubernetes: failures', () => {
   let server: KubeServer;
   let scopes = 0;
   before(async () => {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { describe, test } from 'node:test';
+import { test } from 'node:test';
 import { kubeClient, LABELS } from '../../../test/support/kube-client.js';
 import { startKubeProxy } from '../../../test/support/kube-proxy.js';
-import { kubeObstacle, startKube } from '../../../test/support/kube-server.js';
+import { describeWithKube, startKube } from '../../../test/support/kube-server.js';
 import { milliseconds } from '../../base/duration.js';
 import { nodeClock } from '../../platform/node-clock.js';
 
@@ -10,7 +10,7 @@ const call = { timeoutMs: milliseconds(3000) };
 const CYCLES = 10;
 
 /** What an idle cycle costs at Patroni: the leader's PATCH; nothing else, for nobody. */
-describe('kubernetes: requests', { skip: kubeObstacle() ?? false }, () => {
+describeWithKube('kubernetes: requests', () => {
   for (const isEndpoints of [false, true]) {
     test(`${isEndpoints ? 'Endpoints' : 'ConfigMaps'}: an idle cycle costs the leader one PATCH, and a replica nothing`, async (t) => {
       const server = await startKube();
