@@ -28,7 +28,9 @@ test("what is written is Patroni's, byte for byte", () => {
     retain_slots: '["a", "b"]',
   });
   assert.deepEqual(statusAnnotations('{"optime":1}'), { optime: '1', slots: null, retain_slots: null });
-  assert.deepEqual(syncAnnotations('{"leader":"a","sync_standby":null,"quorum":0}'), { leader: 'a', sync_standby: null, quorum: '0' });
+  const sync = { leader: 'a', sync_standby: null, quorum: '0' };
+  assert.deepEqual(syncAnnotations('{"leader":"a","sync_standby":null,"quorum":0}'), { ...sync, rewritten: null });
+  assert.deepEqual(syncAnnotations('{"leader":"a","sync_standby":null,"quorum":0} '), { ...sync, rewritten: 'true' });
   assert.deepEqual(failoverAnnotations('{}'), { leader: null, member: null, scheduled_at: null });
   assert.deepEqual(failoverAnnotations('{"member":"b","scheduled_at":"2031-05-04T03:00:00+02:00"}'), {
     leader: null,

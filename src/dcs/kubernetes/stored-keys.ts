@@ -79,11 +79,16 @@ export function failoverAnnotations(value: string): Nullable {
   return textParts(value, ['leader', 'member', 'scheduled_at']);
 }
 
+/**
+ * An object whose annotations are the same keeps its version. A value that was written anew, which a blank at its end tells, gets
+ * one annotation more: a request that was sent before must not find the version that it compares with.
+ */
 export function syncAnnotations(value: string): Nullable {
-  return textParts(value, ['leader', 'sync_standby', 'quorum']);
+  const isWrittenAnew = /\s$/.test(value);
+  return { ...textParts(value, ['leader', 'sync_standby', 'quorum']), rewritten: isWrittenAnew ? 'true' : null };
 }
 
-export const NO_SYNC: Nullable = { leader: null, sync_standby: null, quorum: null };
+export const NO_SYNC: Nullable = { leader: null, sync_standby: null, quorum: null, rewritten: null };
 
 function textParts(value: string, names: readonly string[]): Nullable {
   const document = parseJsonObject(value) ?? {};

@@ -119,7 +119,7 @@ export class TestCluster {
       chmodSync(path, 0o755);
       giveToUnprivileged(path);
     }
-    const etcd = options.beside?.etcd ?? (await STORES[options.store ?? 'etcd'].start(folder));
+    const etcd: StoreServer = options.beside?.etcd ?? (await STORES[options.store ?? 'etcd'].start(folder));
     const free = await freePorts(count * 2);
     const sections = await Promise.all(Array.from({ length: count }, (_, index) => options.storeOf?.(etcd, index) ?? etcd.section));
     const members = Array.from({ length: count }, (_, index) => {
