@@ -9,8 +9,11 @@ import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { answerHelp } from './lib/help.mjs';
 import { readableCheckout, readableNode } from './lib/unprivileged.mjs';
 import { setup } from './setup.mjs';
+
+answerHelp(import.meta.url);
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const { values } = parseArgs({
@@ -151,10 +154,10 @@ async function run(kind, setting, where) {
 async function costs(where) {
   const { costRows, storeCost } = await import('./lib/store-cost.mjs');
   const { STORES } = await import('./lib/store-servers.mjs');
-  const { installPeer, consulClientPath } = await import('./lib/peer.mjs');
+  const { clientPaths, installPeer } = await import('./lib/peer.mjs');
   const missing = installPeer();
   if (missing) log(`the present Python Patroni could not be had (${missing}); Debian's is measured`);
-  else consulClientPath();
+  else clientPaths();
   const peer = missing ? 'patroni' : 'peer';
   for (const [back, { label, obstacle }] of Object.entries(STORES)) {
     if (stopping || (values.store !== undefined && !values.store.split(',').includes(back))) continue;

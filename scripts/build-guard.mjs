@@ -6,6 +6,7 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { answerHelp } from './lib/help.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const COMPILERS = { x64: 'x86_64-linux-gnu-gcc', arm64: 'aarch64-linux-gnu-gcc' };
@@ -34,6 +35,7 @@ export function buildGuard(folder = join(root, 'libexec')) {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  answerHelp(import.meta.url);
   const built = buildGuard(process.argv[2]);
   process.stdout.write(`built for ${built.join(', ') || 'nothing: no compiler found'}\n`);
 }

@@ -6,6 +6,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { answerHelp } from './lib/help.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
@@ -56,6 +57,7 @@ export async function transpile() {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  answerHelp(import.meta.url);
   if (process.argv.includes('--tests')) await transpile();
   else await bundle();
 }

@@ -8,6 +8,7 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { answerHelp } from './lib/help.mjs';
 import { run, stopChildrenOnSignal } from './lib/running.mjs';
 import { readableCheckout, readableNode } from './lib/unprivileged.mjs';
 import { setup } from './setup.mjs';
@@ -56,6 +57,7 @@ export async function chaos(args) {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  answerHelp(import.meta.url);
   setup({ chaos: true });
   const obstacle = chaosObstacle();
   if (obstacle === undefined) {

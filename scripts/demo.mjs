@@ -8,8 +8,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { answerHelp } from './lib/help.mjs';
 import { readableCheckout, readableNode } from './lib/unprivileged.mjs';
 import { setup } from './setup.mjs';
+
+answerHelp(import.meta.url);
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const WANTED = { store: 2379, postgres: 5432, rest: 8008, proxy: 5000, stats: 7000 };

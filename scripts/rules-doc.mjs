@@ -4,6 +4,9 @@
 import { writeFile } from 'node:fs/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { transpile } from './build.mjs';
+import { answerHelp } from './lib/help.mjs';
+
+answerHelp(import.meta.url);
 
 const file = (path) => fileURLToPath(new URL(`../${path}`, import.meta.url));
 

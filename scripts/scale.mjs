@@ -4,8 +4,11 @@
 
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { answerHelp } from './lib/help.mjs';
 import { run, stopChildrenOnSignal } from './lib/running.mjs';
 import { setup } from './setup.mjs';
+
+answerHelp(import.meta.url);
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const LIMIT_MS = 10 * 60_000;

@@ -7,6 +7,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, lstatSync, readdirSync, readFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { answerHelp } from './lib/help.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
@@ -137,6 +138,7 @@ export function setup({ peer = false, chaos = false, stores = false } = {}) {
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  answerHelp(import.meta.url);
   try {
     const [peer, chaos, stores] = ['--peer', '--chaos', '--stores'].map((option) => process.argv.includes(option));
     setup({ peer, chaos, stores });

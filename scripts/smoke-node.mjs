@@ -1,10 +1,14 @@
 // The built programs start on the other supported Node versions. npm's `node` package carries their binaries; they are
 // kept in .cache/. Where there is no network and no cache, a version is skipped, and the reason printed.
+// Usage: node scripts/smoke-node.mjs
 
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { answerHelp } from './lib/help.mjs';
+
+answerHelp(import.meta.url);
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const VERSIONS = ['22', '24'];

@@ -10,12 +10,15 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { chaos, chaosObstacle } from './chaos.mjs';
 import { installConsul } from './lib/consul.mjs';
+import { answerHelp } from './lib/help.mjs';
 import { installKubeApiserver } from './lib/kube-apiserver.mjs';
 import { clientPaths, installPeer, peerPath } from './lib/peer.mjs';
 import { run, stopChildrenOnSignal } from './lib/running.mjs';
 import { asUnprivileged, readableCheckout, readableNode } from './lib/unprivileged.mjs';
 import { installZooKeeper } from './lib/zookeeper.mjs';
 import { setup } from './setup.mjs';
+
+answerHelp(import.meta.url);
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const SIM_SEEDS = 20_000;
@@ -193,7 +196,7 @@ const suites = [
   { name: 'sim', run: simulation },
   { name: 'integration', run: integration },
   { name: 'chaos', run: fire },
-  { name: 'package', run: () => nodeTest([join(root, 'scripts/lib/package.test.mjs')]) },
+  { name: 'package', run: () => nodeTest(['package', 'scripts'].map((name) => join(root, `scripts/lib/${name}.test.mjs`))) },
   { name: 'node', run: () => script('smoke-node.mjs') },
 ];
 

@@ -2,31 +2,24 @@
 // distribution's Python Patroni ('patroni'), and HAProxy, all as the unprivileged user, all in one folder.
 
 import { execFile } from 'node:child_process';
-import { chmodSync, chownSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { dump } from 'js-yaml';
 import pg from 'pg';
 import { memberSettings, proxySettings, SUPERUSER } from './member-settings.mjs';
-import { consulClientPath, peerPath } from './peer.mjs';
+import { clientPaths, peerPath } from './peer.mjs';
 import { freePort } from './ports.mjs';
 import { childrenOf, serverOptions, signal, startProgram } from './programs.mjs';
 import { STORES } from './store-servers.mjs';
-import { unprivilegedUser } from './unprivileged.mjs';
+import { ownFolder } from './unprivileged.mjs';
 import { http, waitFor } from './wait.mjs';
-
-/** A folder that the unprivileged user may write to. */
-function ownFolder(path) {
-  chmodSync(path, 0o755);
-  const user = unprivilegedUser();
-  if (user) chownSync(path, user.uid, user.gid);
-}
 
 /** The programs of an implementation: how to start an agent and a patronictl. */
 function programsOf(kind, { checkout, node }) {
   if (kind === 'patroni') return { agent: ['/usr/bin/patroni'], ctl: ['/usr/bin/patronictl'] };
   if (kind === 'peer') {
-    const env = { PYTHONPATH: [peerPath(), consulClientPath()].filter(Boolean).join(':'), PYTHONDONTWRITEBYTECODE: '1' };
+    const env = { PYTHONPATH: [peerPath(), ...clientPaths()].filter(Boolean).join(':'), PYTHONDONTWRITEBYTECODE: '1' };
     return { agent: ['/usr/bin/python3', '-m', 'patroni'], ctl: ['/usr/bin/python3', '-c', 'from patroni.ctl import ctl; ctl()'], env };
   }
   return { agent: [node, join(checkout, 'bin/patroni')], ctl: [node, join(checkout, 'bin/patronictl')] };
@@ -229,14 +222,19 @@ export async function createCluster({ kind = 'ours', checkout, node, count = 3, 
 
   try {
     const wanted = ports.store ?? 0;
-    const { start, section } = STORES[back ?? 'etcd3'];
+    const { start, section, member = ({ port }) => ({ section: section(port) }) } = STORES[back ?? 'etcd3'];
     store = await start({ folder, freePort: (offset) => freePort(wanted && wanted + offset, taken) });
     for (let index = 0; index < count; index += 1) {
       const port = await freePort(ports.postgres ? ports.postgres + index : 0, taken);
       const restPort = await freePort(ports.rest ? ports.rest + index : 0, taken);
-      const storeSection =
-        back === undefined ? { etcd3: { host: `127.0.0.1:${store.port}` } } : section((await entrance?.(store.port)) ?? store.port);
-      members.push(createMember({ name: `postgresql${index}`, port, restPort, folder, store: storeSection, dynamic, command, env }));
+      const name = `postgresql${index}`;
+      const reach = (await entrance?.(store.port)) ?? store.port;
+      const own =
+        back === undefined
+          ? { section: { etcd3: { host: `127.0.0.1:${store.port}` } } }
+          : await member({ name, folder, port: reach, server: store });
+      const settings = { name, port, restPort, folder, store: own.section, dynamic, command, env: { ...env, ...own.env } };
+      members.push(createMember(settings));
     }
     return cluster;
   } catch (error) {

@@ -19,8 +19,30 @@ function httpRequests(tell) {
   };
 }
 
+/** Of ZooKeeper's requests, by number (zookeeper.h). */
+const ZOOKEEPER_REQUESTS = {
+  ...{ 1: 'create', 2: 'delete', 3: 'exists', 4: 'getData', 5: 'setData', 8: 'getChildren', 9: 'sync', 11: 'ping' },
+  ...{ 12: 'getChildren2', 14: 'multi', 15: 'create2', 22: 'multiRead', 100: 'auth', 101: 'setWatches', 106: 'addWatch' },
+};
+
+/** Counts ZooKeeper's messages: a length of four bytes, then the number of the message and of what it asks for. */
+function zookeeperRequests(tell) {
+  let rest = Buffer.alloc(0);
+  let isConnected = false;
+  return (chunk) => {
+    rest = Buffer.concat([rest, chunk]);
+    while (rest.length >= 4 && rest.length >= 4 + rest.readInt32BE(0)) {
+      const message = rest.subarray(4, 4 + rest.readInt32BE(0));
+      rest = rest.subarray(4 + message.length);
+      const type = isConnected && message.length >= 8 ? message.readInt32BE(4) : undefined;
+      tell(type === undefined ? 'connect' : (ZOOKEEPER_REQUESTS[type] ?? `request ${type}`));
+      isConnected = true;
+    }
+  };
+}
+
 /** How the requests of a protocol are found; a store with another protocol adds its own. */
-export const PROTOCOLS = { http: httpRequests };
+export const PROTOCOLS = { http: httpRequests, zookeeper: zookeeperRequests };
 
 /** Relays to `targetPort`: { port, counts(), close() }. Counts are those since the start; subtract two to get a window. */
 export async function startCountingProxy(targetPort, protocol = PROTOCOLS.http) {

@@ -76,7 +76,7 @@ export async function storeCost({ kind, back, cycles, where, undo }) {
   const leader = cluster.members.indexOf(await cluster.leader());
   await settle(cluster, leader);
   const result = { kinds: [] };
-  for (const company of ['alone', 'shared']) {
+  for (const company of store.noise === undefined ? ['alone'] : ['alone', 'shared']) {
     const silence = company === 'shared' ? makeNoise(store, cluster.store().port) : async () => {};
     const counts = await window(proxies, cycles);
     await silence();
@@ -105,7 +105,7 @@ export function costRows(label, ours, theirs) {
   ]) {
     for (const role of ['leader', 'replica']) {
       for (const what of ['requests', 'bytes']) {
-        const value = (side) => side?.[company][role][what];
+        const value = (side) => side?.[company]?.[role][what];
         rows.push({
           company,
           unit: what,

@@ -1,12 +1,15 @@
 // The stores that clusters of the scripts may have: how a server is started, and how members are told of it. A further
 // store is one more entry.
 
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { consulProgram, installConsul } from './consul.mjs';
 import { PROTOCOLS } from './counting-proxy.mjs';
+import { installKubeApiserver } from './kube-apiserver.mjs';
 import { startProgram } from './programs.mjs';
+import { ownFolder } from './unprivileged.mjs';
 import { http, waitFor } from './wait.mjs';
+import { installZooKeeper } from './zookeeper.mjs';
 
 async function untilReady(what, program, isReady) {
   const ask = async () => {
@@ -46,11 +49,56 @@ async function startConsul({ folder, freePort }) {
   return { port, program };
 }
 
+/** A module of the tests' support, which is TypeScript. */
+async function support(name) {
+  const { transpile } = await import('../build.mjs');
+  await transpile();
+  return import(`../../build/test/support/${name}.js`);
+}
+
+async function startZooKeeper({ folder, freePort }) {
+  const { JARS, modeOf, zookeeperArguments } = await support('zookeeper-server');
+  const port = await freePort(0);
+  const dataDir = join(folder, 'zookeeper');
+  mkdirSync(dataDir);
+  ownFolder(dataDir);
+  const lines = [`dataDir=${dataDir}`, `clientPort=${port}`, 'clientPortAddress=127.0.0.1', 'tickTime=2000'];
+  writeFileSync(join(folder, 'zoo.cfg'), `${lines.join('\n')}\n`, { mode: 0o644 });
+  const args = zookeeperArguments(JARS, join(folder, 'zoo.cfg'));
+  const program = startProgram('java', args, { logFile: join(folder, 'zookeeper.log'), cwd: folder });
+  await untilReady('ZooKeeper', program, async () => (await modeOf(port)) !== undefined);
+  return { port, program };
+}
+
+const KUBE_LABELS = { application: 'patroni' };
+
+/** The API server speaks TLS only: members reach it through a relay that speaks plain HTTP, so that requests can be counted. */
+async function startKubernetes() {
+  const { startKube } = await support('kube-server');
+  const { startKubeProxy } = await support('kube-proxy');
+  const kube = await startKube();
+  const proxy = await startKubeProxy(kube.port);
+  const stop = async () => {
+    await proxy.close();
+    await kube.stop();
+  };
+  return { port: Number(new URL(proxy.url).port), program: { stop }, kube };
+}
+
+/** Its pod, which is an object only, and its way to the API server. */
+async function kubernetesMember({ name, folder, port, server: { kube } }) {
+  await kube.createPod(name, { ...KUBE_LABELS, 'cluster-name': 'batman' }, { ip: `10.1.0.${1 + (port % 250)}` });
+  const file = join(folder, `${name}.kubeconfig`);
+  writeFileSync(file, kube.kubeconfig({ url: `http://127.0.0.1:${port}` }), { mode: 0o644 });
+  return { section: { kubernetes: { labels: KUBE_LABELS, context: 'test' } }, env: { KUBECONFIG: file } };
+}
+
 const base64 = (text) => Buffer.from(text).toString('base64');
 
 /**
- * `section`: of a member's settings, for a port of its own; members' own lists would lead around it. `noise`: writes one key
- * that is nobody's. `obstacle`: installs what is missing; says why it cannot be had.
+ * `section`: of a member's settings, for a port of its own; members' own lists would lead around it. `member` instead, where each
+ * needs more: its section and environment. `noise`: writes one key that is nobody's; absent where that is nobody's business.
+ * `obstacle`: installs what is missing; says why it cannot be had.
  */
 export const STORES = {
   etcd3: {
@@ -76,5 +124,19 @@ export const STORES = {
     section: (port) => ({ consul: { host: `127.0.0.1:${port}` } }),
     noise: (port, n) => http(port, '/v1/kv/elsewhere', { method: 'PUT', body: n }),
     obstacle: installConsul,
+  },
+  zookeeper: {
+    label: 'ZooKeeper',
+    protocol: PROTOCOLS.zookeeper,
+    start: startZooKeeper,
+    section: (port) => ({ zookeeper: { hosts: [`127.0.0.1:${port}`] } }),
+    obstacle: installZooKeeper,
+  },
+  kubernetes: {
+    label: 'Kubernetes',
+    protocol: PROTOCOLS.http,
+    start: startKubernetes,
+    member: kubernetesMember,
+    obstacle: installKubeApiserver,
   },
 };

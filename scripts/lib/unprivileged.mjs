@@ -3,7 +3,7 @@
 // then it gets a copy.
 
 import { spawnSync } from 'node:child_process';
-import { chmodSync, cpSync, existsSync, mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs';
+import { chmodSync, chownSync, cpSync, existsSync, mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -25,6 +25,13 @@ export function asUnprivileged(env = process.env) {
   if (!user) return { env };
   const { npm_config_cache: _cache, ...rest } = env;
   return { uid: user.uid, gid: user.gid, env: { ...rest, HOME: user.home, USER: user.name, LOGNAME: user.name } };
+}
+
+/** Makes a folder one that the unprivileged user may write to. */
+export function ownFolder(path) {
+  chmodSync(path, 0o755);
+  const user = unprivilegedUser();
+  if (user) chownSync(path, user.uid, user.gid);
 }
 
 function canRead(path) {
