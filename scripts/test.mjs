@@ -160,7 +160,8 @@ function installServersFor(files) {
 async function stores() {
   const files = [...testFiles('src', isStore), ...testFiles('test', isStore)];
   installServersFor(files);
-  return nodeTest(files, { concurrency: 1 });
+  // They wait more than they work.
+  return nodeTest(files, { concurrency: 2 });
 }
 
 /** Scenarios on whole clusters; those with members of the Python implementation run its present version where it can be had. */
