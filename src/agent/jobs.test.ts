@@ -32,6 +32,8 @@ class Bench {
   readonly reached = new Gate();
   removes = { onFailure: false, onDivergence: false };
   outcome: RewindOutcome = { kind: 'done' };
+  isPaused = false;
+  clusterState = 'in archive recovery';
 
   constructor() {
     const ask = (what: string): void => void this.asked.push(what);
@@ -61,6 +63,11 @@ class Bench {
         return 'failed';
       },
       stop: async () => true,
+      controlData: async () => ({ clusterState: this.clusterState }),
+      follow: async () => {
+        ask('restart as a standby');
+        return 'ready';
+      },
       rewind: async () => this.outcome,
       removeDataDirectory: async () => ask('remove the data directory'),
     } as unknown as Postgres;
@@ -69,7 +76,7 @@ class Bench {
       clock: new SteppingClock(),
       log,
       postgres,
-      config: () => healthyCluster().observation.config,
+      config: () => ({ ...healthyCluster().observation.config, isPaused: this.isPaused }),
       policy: () => ({ removeOnRewindFailure: this.removes.onFailure, removeOnDivergedTimelines: this.removes.onDivergence }),
       holdsLock: () => true,
       reserveTimeline: async () => 2,
@@ -122,6 +129,20 @@ describe('jobs', () => {
     await bench.cancelInTheMiddle({ kind: 'restart', timeoutMs: healthyCluster().observation.config.primaryStartTimeoutMs });
     // Whether the start comes before the kill or after it, it finds that it must not begin.
     assert.deepEqual(bench.asked.toSorted(), ['cancel', 'kill the postmaster that was started', 'restart', 'start: cancelled']);
+  });
+
+  test('in maintenance mode a standby that an operator promotes in the last moment is not restarted', async () => {
+    const job = { kind: 'restart-standby', upstream: LEADER, role: 'replica' } as const;
+    const bench = new Bench();
+    bench.isPaused = true;
+    await bench.run(job);
+    assert.deepEqual(bench.asked, ['restart as a standby']);
+    bench.clusterState = 'in production';
+    assert.deepEqual(await bench.run(job), [{ kind: 'restart-standby' }]);
+    assert.equal(bench.asked.length, 1);
+    bench.isPaused = false;
+    await bench.run(job);
+    assert.equal(bench.asked.length, 2);
   });
 
   test('T101: a failed rewind removes the data directory where that is allowed, and only there', async () => {

@@ -24,7 +24,7 @@ export function runJob(job: Job, s: JobServices, control: JobControl): Promise<J
     case 'start-standby':
       return follow(job.kind, job.upstream, job, s, control);
     case 'restart-standby':
-      return follow(job.kind, job.upstream, { role: job.role, timeoutMs: undefined }, s, control);
+      return restartStandby(job, s, control);
     case 'restart':
       return restart(job, s, control);
     case 'crash-recovery':
@@ -113,6 +113,19 @@ async function follow(
 ): Promise<JobEnd> {
   await s.postgres.follow(upstream, { role: o.role, how: 'restart', timeoutMs: o.timeoutMs, interlock: control });
   return { kind };
+}
+
+/** In maintenance mode an operator may promote the server at any moment, also after the look that this job rests on. */
+async function restartStandby(
+  { kind, upstream, role }: Extract<Job, { kind: 'restart-standby' }>,
+  s: JobServices,
+  control: JobControl,
+): Promise<JobEnd> {
+  if (s.config().isPaused && (await s.postgres.controlData())?.clusterState === 'in production') {
+    s.log.info('PostgreSQL is not restarted: it was promoted meanwhile');
+    return { kind };
+  }
+  return follow(kind, upstream, { role, timeoutMs: undefined }, s, control);
 }
 
 async function crashRecovery(s: JobServices): Promise<JobEnd> {
