@@ -33,6 +33,7 @@ class Bench {
   removes = { onFailure: false, onDivergence: false };
   outcome: RewindOutcome = { kind: 'done' };
   isPaused = false;
+  isPromoting = false;
   clusterState = 'in archive recovery';
 
   constructor() {
@@ -64,6 +65,10 @@ class Bench {
       },
       stop: async () => true,
       controlData: async () => ({ clusterState: this.clusterState }),
+      observe: async () => {
+        if (this.isPromoting) this.clusterState = 'in production';
+        return { hasRecoveryConfiguration: !this.isPromoting };
+      },
       follow: async () => {
         ask('restart as a standby');
         return 'ready';
@@ -137,7 +142,8 @@ describe('jobs', () => {
     bench.isPaused = true;
     await bench.run(job);
     assert.deepEqual(bench.asked, ['restart as a standby']);
-    bench.clusterState = 'in production';
+    // Its signal file is gone, and pg_control tells only at the next look.
+    bench.isPromoting = true;
     assert.deepEqual(await bench.run(job), [{ kind: 'restart-standby' }]);
     assert.equal(bench.asked.length, 1);
     bench.isPaused = false;

@@ -11,6 +11,9 @@ import type { JobServices } from './services.js';
 const STOP_BEFORE_COPY_MS = seconds(10);
 /** A standby that lacks WAL never becomes ready, and is stopped as well as one that does. */
 const END_OF_RECOVERY_LIMIT_MS = seconds(10);
+/** So long a standby without signal file is given to turn out as promoted, and so often it is looked at. */
+const PROMOTION_SHOWS_MS = seconds(2);
+const PROMOTION_LOOK_MS = 50;
 
 /** Runs one job to its end. What is thrown is unexpected and counts as a failure. */
 export function runJob(job: Job, s: JobServices, control: JobControl): Promise<JobEnd> {
@@ -121,11 +124,21 @@ async function restartStandby(
   s: JobServices,
   control: JobControl,
 ): Promise<JobEnd> {
-  if (s.config().isPaused && (await s.postgres.controlData())?.clusterState === 'in production') {
+  if (s.config().isPaused && (await wasPromoted(s))) {
     s.log.info('PostgreSQL is not restarted: it was promoted meanwhile');
     return { kind };
   }
   return follow(kind, upstream, { role, timeoutMs: undefined }, s, control);
+}
+
+/** A promotion takes the signal file away some milliseconds before pg_control tells of it. */
+async function wasPromoted(s: JobServices): Promise<boolean> {
+  for (const until = s.clock.monotonic() + PROMOTION_SHOWS_MS; ; ) {
+    if ((await s.postgres.controlData())?.clusterState === 'in production') return true;
+    const look = await s.postgres.observe({ timeoutMs: PROMOTION_SHOWS_MS, withSynchronousState: false });
+    if (look.hasRecoveryConfiguration || s.clock.monotonic() >= until) return false;
+    await s.clock.sleep(PROMOTION_LOOK_MS);
+  }
 }
 
 async function crashRecovery(s: JobServices): Promise<JobEnd> {
