@@ -128,9 +128,16 @@ async function documents(scene: Scene): Promise<void> {
     });
     const timeline = (await leader.status()).timeline ?? 0;
     for (const by of KINDS) {
-      const lines = JSON.parse(await ctl(scene, by, 'history', 'batman', '-f', 'json')) as { TL: number; 'New Leader'?: string }[];
-      assert.equal(lines.at(-1)?.TL, timeline - 1, JSON.stringify(lines));
-      assert.equal(lines.at(-1)?.['New Leader'], leader.name);
+      // A leader of the Python implementation writes it in the cycle after its promotion.
+      const last = await waitFor(
+        `${by} reads the end of timeline ${timeline - 1}`,
+        async () => {
+          const lines = JSON.parse(await ctl(scene, by, 'history', 'batman', '-f', 'json')) as { TL: number; 'New Leader'?: string }[];
+          return lines.at(-1)?.TL === timeline - 1 ? lines.at(-1) : undefined;
+        },
+        15_000,
+      );
+      assert.equal(last['New Leader'], leader.name);
     }
   }
 }
