@@ -22,6 +22,12 @@ interface Fault {
   begin(field: Battlefield, pick: Pick): Promise<Mend> | Mend;
 }
 
+/** A fault that happened; `at` on the clock of `performance`, in ms. */
+export interface Hit {
+  readonly name: string;
+  readonly at: number;
+}
+
 type Mend = () => void | Promise<void>;
 
 /** What the dice said. The leader is hit more often than chance would. */
@@ -264,15 +270,16 @@ const span = (random: () => number, [least, most]: readonly [number, number]): n
 
 /**
  * Breaks things one after the other, sometimes two at once, until the time is over; then puts everything right.
- * @returns how often what happened.
+ * @returns what happened when.
  */
-export async function rage(field: Battlefield, forMs: number): Promise<ReadonlyMap<string, number>> {
-  const counts = new Map<string, number>();
+export async function rage(field: Battlefield, forMs: number): Promise<readonly Hit[]> {
+  const hits: Hit[] = [];
   const until = performance.now() + forMs;
   const begin = async (): Promise<Mend> => {
     const fault = choose(field);
     const pick = await draw(field);
-    counts.set(fault.name, (counts.get(fault.name) ?? 0) + 1);
+    const isOfLeader = fault.isAboutMember !== false && pick.isLeader;
+    hits.push({ name: isOfLeader ? `${fault.name} (leader)` : fault.name, at: performance.now() });
     field.log(fault.isAboutMember === false ? fault.name : `${fault.name}: ${pick.member.name}${pick.isLeader ? ' (leader)' : ''}`);
     return fault.begin(field, pick);
   };
@@ -285,5 +292,5 @@ export async function rage(field: Battlefield, forMs: number): Promise<ReadonlyM
     field.log('put right');
     await pause(span(field.random, SPANS.quiet));
   }
-  return counts;
+  return hits;
 }

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { doublePrimaries } from './census.js';
-import { availability, type Outcome, objections } from './verdict.js';
+import { availability, type Outcome, objections, tolls } from './verdict.js';
 
 const fine: Outcome = {
   mode: 'synchronous',
   isSynchronous: true,
   isGuarded: false,
   seconds: 60,
-  faults: new Map([['switchover', 1]]),
+  faults: [{ name: 'switchover', at: 50 }],
   findings: [{ name: 'inserts', acknowledged: 10, lost: 0, broken: [], weak: [] }],
   doubles: [],
   censusWrites: 5,
@@ -44,6 +44,20 @@ void test('a read from the past is an objection where a guard is to prevent it',
 
 void test('time without a write counts when somebody would notice', () => {
   assert.deepEqual(availability([0, 400, 800, 2800, 3200]), { percent: 100 * (1 - 2000 / 3200), longestGapMs: 2000 });
+});
+
+void test('time without a write is put down to the last fault before it', () => {
+  const faults = [
+    { name: 'agent killed', at: 1000 },
+    { name: 'switchover', at: 5000 },
+    { name: 'agent killed', at: 9000 },
+  ];
+  // The second begins just before its fault: the last write was on its way when it came.
+  const acknowledgedAt = [900, 2000, 2100, 3100, 4800, 6300, 6700, 8900, 9900];
+  assert.deepEqual(tolls(faults, acknowledgedAt), [
+    { fault: 'agent killed', times: 2, totalMs: 1100 + 1000 + 1700 + 1000, longestMs: 1700 },
+    { fault: 'switchover', times: 1, totalMs: 1500 + 2200, longestMs: 2200 },
+  ]);
 });
 
 void test('a write on an older timeline after one on a later is a second primary', () => {
