@@ -61,19 +61,33 @@ export class ZooKeeperKeys {
     this.#hasGroupReads = false;
   }
 
-  /** The key of a path; undefined outside of the cluster. */
-  keyOf(path: string): string | undefined {
-    return path.startsWith(`${this.#folder}/`) ? path.slice(this.#folder.length + 1) : undefined;
+  /** The keys that may be others now that a node was written, created or deleted; undefined: all of them. */
+  affectedBy(path: string): readonly string[] | undefined {
+    if (path === this.#folder) return undefined;
+    if (!path.startsWith(`${this.#folder}/`)) return [];
+    const key = path.slice(this.#folder.length + 1);
+    const [first, member] = key.split('/');
+    // Below a member's key there is nothing that is ours, but with it the member's key is none.
+    if (first === MEMBERS && member !== undefined) return [`${MEMBERS}/${member}`];
+    return SINGLE_KEYS.includes(key) ? [key] : [];
   }
 
-  /** @param isFresh as the leader of the ensemble has them now, not as the server that is asked does. */
-  async readAll(deadline: Deadline, { isFresh }: { readonly isFresh: boolean }): Promise<readonly StoredKey[]> {
-    const keys = await this.#client.exchange(`read ${this.#folder}`, deadline, 'repeat', async (connection, timeoutMs) => {
-      if (isFresh) await connection.request(syncRequest(this.#folder), timeoutMs, deadline.signal);
+  /** All keys, as the leader of the ensemble has them now, not only as the server that is asked does. */
+  async readFresh(deadline: Deadline): Promise<readonly StoredKey[]> {
+    return this.exchange(deadline, async (connection, timeoutMs) => {
+      await connection.request(syncRequest(this.#folder), timeoutMs, deadline.signal);
       return this.readAllFrom(connection, timeoutMs, deadline.signal);
     });
+  }
+
+  /** Reads keys over one connection, tried again over others. @returns them sorted. @throws as the client's `exchange`; ZooKeeperError */
+  async exchange(
+    deadline: Deadline,
+    ask: (connection: Connection, timeoutMs: number) => Promise<readonly StoredKey[]>,
+  ): Promise<readonly StoredKey[]> {
+    const keys = await this.#client.exchange(`read ${this.#folder}`, deadline, 'repeat', ask);
     if (keys.kind === 'refused') throw keys.error;
-    return keys.value;
+    return [...keys.value].sort((a, b) => (a.key < b.key ? -1 : 1));
   }
 
   async readAllFrom(connection: Connection, timeoutMs: number, signal?: AbortSignal): Promise<readonly StoredKey[]> {
@@ -86,6 +100,12 @@ export class ZooKeeperKeys {
       this.noteOldServer();
       throw new ConnectionFailure('this server is older than 3.6: it is read key by key from now on', true);
     }
+  }
+
+  /** Those of the keys that exist; for servers that read several nodes in one request. */
+  async readFrom(connection: Connection, keys: readonly string[], timeoutMs: number, signal?: AbortSignal): Promise<readonly StoredKey[]> {
+    const answers = await connection.request(readsRequest(keys.map((key) => this.#readOf(key))), timeoutMs, signal);
+    return keysOf(keys, answers);
   }
 
   /** One key, as the server that is asked has it. */
@@ -192,8 +212,7 @@ export class ZooKeeperKeys {
     const more = names.filter((name) => !known.includes(name)).map((name) => `${MEMBERS}/${name}`);
     this.#members = names;
     if (more.length === 0) return found;
-    const rest = await connection.request(readsRequest(more.map((key) => this.#readOf(key))), timeoutMs, signal);
-    return [...found, ...keysOf(more, rest)];
+    return [...found, ...(await this.readFrom(connection, more, timeoutMs, signal))];
   }
 
   /** Reads what is there, and asks to be told once of the next change of each. */

@@ -6,7 +6,7 @@ import type { ZooKeeperClient } from './client.js';
 import { storedKey, type ZooKeeperKeys } from './keys.js';
 import { ANY_VERSION, getRequest, isCode, transactionRequest } from './protocol.js';
 import type { Session } from './session.js';
-import type { Watch } from './watch.js';
+import type { WatchedCopy } from './watched-copy.js';
 
 /** A sub-step of a lock operation must not begin with less than this. */
 const MIN_STEP_MS = 500;
@@ -16,7 +16,7 @@ export interface LeaderLockOptions {
   readonly keys: ZooKeeperKeys;
   readonly client: ZooKeeperClient;
   readonly session: Session;
-  readonly watch: Watch;
+  readonly copy: WatchedCopy;
   readonly log: Log;
 }
 
@@ -41,9 +41,9 @@ export class LeaderLock {
   }
 
   async acquire(deadline: Deadline): Promise<boolean> {
-    const { keys, session, watch, name } = this.#options;
+    const { keys, session, copy, name } = this.#options;
     await session.freshen(deadline);
-    watch.ownWrite('leader', name);
+    copy.ownWrite('leader', name);
     const created = await keys.create('leader', name, true, deadline, 'repeat');
     if (created.isDone) return true;
     // It may be ours, by an attempt whose answer was lost.
@@ -63,12 +63,12 @@ export class LeaderLock {
   }
 
   async release(leader: Leader | undefined, deadline: Deadline): Promise<boolean> {
-    const { keys, watch, name } = this.#options;
+    const { keys, copy, name } = this.#options;
     if (leader !== undefined && leader.name !== name) return false;
     const proof = await this.#prove(deadline);
     const { key } = proof;
     if (key?.value !== name) return false;
-    watch.ownWrite('leader', undefined);
+    copy.ownWrite('leader', undefined);
     // Under our own living session nobody else can have taken it since.
     if (isOwn(proof, name)) return (await keys.delete('leader', key.version, deadline, 'once')).isDone;
     const guard = await this.#guard(key.session, deadline);
@@ -104,12 +104,12 @@ export class LeaderLock {
    * member key does: only this member writes it, and it ends together with the leader key that the same session holds.
    */
   async #takeOver({ key }: Proof, deadline: Deadline): Promise<boolean> {
-    const { keys, watch, name, log } = this.#options;
+    const { keys, copy, name, log } = this.#options;
     const guard = await this.#guard(key?.session, deadline);
     log.warning('Recreating the leader ZNode due to ownership mismatch');
     const member = `members/${name}`;
-    watch.ownWrite('leader', name);
-    watch.ownWrite(member, guard.value);
+    copy.ownWrite('leader', name);
+    copy.ownWrite(member, guard.value);
     const moved = await keys.change(
       [
         { op: 'delete', path: keys.path(member), version: Number(guard.version) },

@@ -2,13 +2,13 @@ import type { Member } from '../../cluster/view.js';
 import type { Deadline } from '../shared/retry.js';
 import type { ZooKeeperKeys } from './keys.js';
 import type { Session } from './session.js';
-import type { Watch } from './watch.js';
+import type { WatchedCopy } from './watched-copy.js';
 
 export interface MemberKeyOptions {
   readonly name: string;
   readonly keys: ZooKeeperKeys;
   readonly session: Session;
-  readonly watch: Watch;
+  readonly copy: WatchedCopy;
 }
 
 /** The key `members/<name>`, which ends with our session. */
@@ -21,11 +21,11 @@ export class MemberKey {
 
   /** @param known the key as last read. @param isEqual it says what `value` says. @returns false when the key changed meanwhile. */
   async write(value: string, known: Member | undefined, isEqual: boolean, deadline: Deadline): Promise<boolean> {
-    const { keys, session, watch, name } = this.#options;
+    const { keys, session, copy, name } = this.#options;
     const own = String((await session.connection(deadline)).sessionId);
     if (known?.session === own && isEqual) return true;
     const key = `members/${name}`;
-    watch.ownWrite(key, value);
+    copy.ownWrite(key, value);
     if (known?.session === own) {
       const changed = await keys.change([{ op: 'set', path: keys.path(key), data: Buffer.from(value, 'utf8'), version: -1 }], deadline);
       if (changed.isDone) return true;

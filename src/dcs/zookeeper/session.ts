@@ -19,8 +19,8 @@ const MIN_LIFE_MS = 1000;
 const MIN_ATTEMPT_MS = 1000;
 /** An attempt gets this part of retry_timeout. */
 const ATTEMPTS_PER_BUDGET = 3;
-/** How often we tell that we live: each second, more often where the session is short. */
-const KEEPALIVE_MS = 1000;
+/** How often we tell that we live: more often where the session is short. */
+const KEEPALIVE_MS = 1500;
 const KEEPALIVE_PART = 10;
 /** A timer may be late by this part of the keepalive. */
 const LATENESS = 0.5;

@@ -9,6 +9,7 @@ import type { Random } from '../../ports/random.js';
 import { clusterPath } from '../shared/key-path.js';
 import { Deadline } from '../shared/retry.js';
 import { type Attempts, ZooKeeperClient } from './client.js';
+import type { Connection } from './connection.js';
 import { ConnectionFailure, ValueTooLarge, ZooKeeperError } from './errors.js';
 import { ExhibitorServers } from './exhibitor.js';
 import { ZooKeeperKeys } from './keys.js';
@@ -17,7 +18,7 @@ import { MemberKey } from './member-key.js';
 import { fixedServers, type ServerSource } from './servers.js';
 import { Session } from './session.js';
 import { credentialsOf, parseCommonSettings, parseEnsemble } from './settings.js';
-import { Watch } from './watch.js';
+import { WatchedCopy } from './watched-copy.js';
 
 export interface ZooKeeperOptions {
   readonly section: Readonly<Record<string, unknown>>;
@@ -48,7 +49,7 @@ class ZooKeeperDcs implements Dcs {
   readonly #options: ZooKeeperOptions;
   readonly #session: Session;
   readonly #keys: ZooKeeperKeys;
-  readonly #watch: Watch;
+  readonly #copy: WatchedCopy;
   readonly #lock: LeaderLock;
   readonly #member: MemberKey;
   readonly #listeners = new Set<(event: DcsEvent) => void>();
@@ -64,18 +65,18 @@ class ZooKeeperDcs implements Dcs {
     this.#session = new Session({
       ...{ servers, tls: settings.tls, credentials: settings.credentials, timings, clock, random, log },
       prepare: async (connection, timeoutMs) => {
-        if (this.#isStarted) await this.#watch.prepare(connection, timeoutMs);
+        if (this.#isStarted) await this.#copy.prepare(connection, timeoutMs);
       },
-      onConnect: (connection) => void (this.#isStarted && this.#watch.begin(connection)),
-      onChange: (path) => this.#watch.noteChange(path),
+      onConnect: (connection) => void (this.#isStarted && this.#copy.begin(connection)),
+      onChange: (path) => this.#copy.noteChange(path),
     });
     const client = new ZooKeeperClient(this.#session);
     this.#keys = new ZooKeeperKeys(client, `${chroot}${clusterPath(namespace, scope).slice(0, -1)}`, settings.acl);
     const onEvent = (event: DcsEvent): void => {
       for (const listener of [...this.#listeners]) listener(event);
     };
-    this.#watch = new Watch({ keys: this.#keys, onEvent });
-    const common = { name, keys: this.#keys, session: this.#session, watch: this.#watch };
+    this.#copy = new WatchedCopy({ keys: this.#keys, clock, onEvent });
+    const common = { name, keys: this.#keys, session: this.#session, copy: this.#copy };
     this.#lock = new LeaderLock({ ...common, client, log });
     this.#member = new MemberKey(common);
   }
@@ -100,16 +101,16 @@ class ZooKeeperDcs implements Dcs {
 
   async close(): Promise<void> {
     this.#listeners.clear();
-    this.#watch.stop();
+    this.#copy.stop();
     await this.#session.close(this.#options.isReadOnlyClient === true);
   }
 
   load(options: CallOptions): Promise<ClusterView> {
     return this.#trusted('read the cluster', async () => {
-      const isFresh = this.#options.isReadOnlyClient === true;
-      const keys = await this.#keys.readAll(this.#deadline(options), { isFresh });
-      this.#watch.learn(keys);
-      return parseClusterView(keys);
+      const deadline = this.#deadline(options);
+      if (this.#options.isReadOnlyClient) return parseClusterView(await this.#keys.readFresh(deadline));
+      const copy = (connection: Connection, timeoutMs: number) => this.#copy.current(connection, timeoutMs, deadline.signal);
+      return parseClusterView(await this.#keys.exchange(deadline, copy));
     });
   }
 
@@ -190,7 +191,7 @@ class ZooKeeperDcs implements Dcs {
     let written: string | undefined;
     await this.#write('write /sync', async () => {
       const deadline = this.#deadline(options);
-      this.#watch.ownWrite('sync', value);
+      this.#copy.ownWrite('sync', value);
       const outcome =
         version === undefined
           ? await this.#keys.create('sync', value, false, deadline, 'repeat')
@@ -258,7 +259,7 @@ class ZooKeeperDcs implements Dcs {
 
   #put(key: string, value: string, version: string | undefined, options: CallOptions, attempts: Attempts = 'once'): Promise<boolean> {
     return this.#write(`write /${key}`, async () => {
-      this.#watch.ownWrite(key, value);
+      this.#copy.ownWrite(key, value);
       return (await this.#keys.set(key, value, version, this.#deadline(options), attempts)).isDone;
     });
   }
