@@ -5,6 +5,12 @@ import { ALL_READY, type SlotReadiness } from './slots-knowledge.js';
 /** Whether this server's history still fits the leader's (ha.md §14.1). */
 export type RewindState = 'initial' | 'checkpoint' | 'check' | 'need' | 'not-need' | 'success' | 'failed';
 
+/** Since when a standby has got no WAL, and when that was last told. */
+interface Starvation {
+  readonly since: Milliseconds;
+  readonly toldAt: Milliseconds | undefined;
+}
+
 /** What outlives a cycle. A decision returns its successor; nothing else changes it. */
 export interface Memory {
   readonly wasPaused: boolean;
@@ -45,6 +51,8 @@ export interface Memory {
   readonly slotCopyPutOffAt: Milliseconds | undefined;
   /** The problems of the configuration of slots that were logged last. */
   readonly slotProblems: string;
+  /** Undefined: this standby receives WAL, or is none. */
+  readonly starvation: Starvation | undefined;
 }
 
 export const INITIAL_MEMORY: Memory = {
@@ -70,6 +78,7 @@ export const INITIAL_MEMORY: Memory = {
   slotReadiness: ALL_READY,
   slotCopyPutOffAt: undefined,
   slotProblems: '',
+  starvation: undefined,
 };
 
 export function isRewindPending(memory: Memory): boolean {

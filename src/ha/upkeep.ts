@@ -9,6 +9,7 @@ import { pausedMismatch } from './rules/identity.js';
 import { awaitedRequest } from './rules/manual-request.js';
 import { planSlots } from './slots-plan.js';
 import { slotUpkeep, withSlotCopy } from './slots-upkeep.js';
+import { watchStarvation } from './starvation.js';
 
 /**
  * Work of most cycles that changes nothing about who leads: slots, the history key, the first checkpoint, taking a
@@ -26,9 +27,11 @@ function maintained(decision: Decision, o: KnownObservation): Decision {
   if (!isIdle || !o.postgres.isProcessRunning || isStarting(o.postgres.state) || decision.memory.bootstrap !== 'none') return decision;
   const awaited = hasLock(o) ? awaitedRequest(o) : undefined;
   const slots = slotUpkeep(o, decision.memory, decision);
+  const starvation = watchStarvation(o, decision.memory);
   const actions: Action[] = [
     ...(awaited !== undefined && awaited.line !== decision.memory.announcedSchedule ? [log('info', awaited.line)] : []),
     ...leaderUpkeep(o, decision.memory),
+    ...starvation.actions,
     ...slots.actions,
     ...(isTakeoverToTell(decision, o) ? [{ kind: 'callback', action: 'on_start' } as const] : []),
     ...(decision.actions.some((action) => action.kind === 'start-job') ? [] : [{ kind: 'apply-scheduled-restart' } as const]),
@@ -38,7 +41,7 @@ function maintained(decision: Decision, o: KnownObservation): Decision {
   const kept: Decision = {
     ...decision,
     actions: [...decision.actions, ...actions],
-    memory: { ...takenOver(o, decision.memory), ...slots.remember, announcedSchedule: awaited?.line },
+    memory: { ...takenOver(o, decision.memory), ...slots.remember, ...starvation.remember, announcedSchedule: awaited?.line },
     ...(wakeAt === undefined ? {} : { wakeAt }),
   };
   return withSlotCopy(kept, o);
