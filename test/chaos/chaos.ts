@@ -12,6 +12,7 @@ import { appends, bank, type Finding, inserts, readYourWrites } from './clients/
 import { EtcdMachine, fakeClockLibrary, MemberMachine } from './machines.js';
 import { rage } from './nemesis.js';
 import { Network } from './network.js';
+import { Operator } from './operator.js';
 import { type Outcome, objections, summary } from './verdict.js';
 
 const HEALTHY_MS = 120_000;
@@ -107,8 +108,10 @@ async function main(): Promise<number> {
   });
   for (const { client } of workloads) client.start();
   census.start();
+  const operator = new Operator(members, log);
   const supervisor = setInterval(() => {
     for (const member of members) member.supervise();
+    void operator.look();
   }, 500);
 
   const nemesisDice = new SeededRandom(seed + 1);
@@ -141,6 +144,7 @@ async function main(): Promise<number> {
     doubles: census.doublePrimaries(),
     censusWrites: census.writes,
     healedAfterMs,
+    copies: operator.copies,
     acknowledgedAt: workloads[0]?.client.acknowledgedAt ?? [],
   };
   process.stdout.write(`\n${summary(outcome)}\n`);

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { chmodSync, closeSync, existsSync, fstatSync, mkdirSync, openSync, readSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -13,6 +13,8 @@ const checkout = fileURLToPath(new URL('../../../', import.meta.url));
 const [REST_PORT, ETCD_CLIENT_PORT, ETCD_PEER_PORT] = [8008, 2379, 2380];
 /** Of a member's disk, in MB: enough for the data and the WAL of a long run, small enough to be filled. */
 const DISK_MB = 1024;
+/** A server that tries in vain says so each few seconds, among what the clients' statements make it say. */
+const LOG_END_BYTES = 16_384;
 
 /** One of the etcd servers. */
 export class EtcdMachine {
@@ -128,6 +130,10 @@ export class MemberMachine {
     return this.host.name;
   }
 
+  private get logFile(): string {
+    return join(this.folder, `${this.name}.log`);
+  }
+
   get isAgentRunning(): boolean {
     return this.process?.isRunning === true;
   }
@@ -148,7 +154,7 @@ export class MemberMachine {
             FAKETIME_DONT_FAKE_MONOTONIC: '1',
           };
     this.process = new HostProcess(this.host, [process.execPath, join(checkout, 'bin/patroni'), this.configFile], {
-      logFile: join(this.folder, `${this.name}.log`),
+      logFile: this.logFile,
       cwd: this.folder,
       env,
     });
@@ -203,6 +209,19 @@ export class MemberMachine {
   /** Starts the agent again when it ended by itself, as a supervisor does. */
   supervise(): void {
     if (!this.isDown && !this.isAgentRunning && this.process !== undefined) this.startAgent();
+  }
+
+  /** What agent and server have written last. */
+  logEnd(): string {
+    const file = openSync(this.logFile, 'r');
+    try {
+      const length = Math.min(LOG_END_BYTES, fstatSync(file).size);
+      const end = Buffer.alloc(length);
+      readSync(file, end, 0, length, fstatSync(file).size - length);
+      return end.toString('utf8');
+    } finally {
+      closeSync(file);
+    }
   }
 
   async answers(path: string): Promise<boolean> {

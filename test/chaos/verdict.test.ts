@@ -13,6 +13,7 @@ const fine: Outcome = {
   doubles: [],
   censusWrites: 5,
   healedAfterMs: 100,
+  copies: 0,
   acknowledgedAt: [0, 100, 200],
 };
 

@@ -16,6 +16,8 @@ export interface Outcome {
   readonly doubles: readonly DoublePrimary[];
   readonly censusWrites: number;
   readonly healedAfterMs: number | undefined;
+  /** New copies that the operator ordered, since no server had the WAL that a standby needed. */
+  readonly copies: number;
   readonly acknowledgedAt: readonly number[];
 }
 
@@ -98,6 +100,7 @@ export function summary(o: Outcome): string {
     ),
     `availability ${percent.toFixed(2)} %, longest gap ${seconds(longestGapMs)} s`,
     o.healedAfterMs === undefined ? 'not whole again' : `whole again ${seconds(o.healedAfterMs)} s after the last fault`,
+    `new copies ordered by hand, for want of WAL: ${o.copies}`,
     ...o.findings.map(({ name, acknowledged, lost, weak, stale = [] }) => {
       const remarks = [...weak, ...stale];
       return `${name}: ${acknowledged} acknowledged, ${lost} lost${remarks.length > 0 ? ` (${remarks.join('; ')})` : ''}`;
