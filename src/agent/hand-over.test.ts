@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { at, healthyCluster, lsn, type Scene } from '../../test/support/builders.js';
+import { at, healthyCluster, lsn, NOW, type Scene } from '../../test/support/builders.js';
 import { memoryLog } from '../../test/support/postgres-server.js';
 import { SteppingClock } from '../../test/support/stepping-clock.js';
+import { milliseconds } from '../base/duration.js';
 import { judgeTakeover, type PeerAnswers } from '../ha/election.js';
 import type { DemoteMode } from '../ha/job.js';
 import type { Postgres, StopOptions } from '../ports/postgres.js';
@@ -22,7 +23,10 @@ class Bench {
   readonly log: string[] = [];
   readonly services: JobServices;
   private readonly scene: Scene;
+  /** Until when the last stop may put off its signal, from its beginning, with a lease that still lasts `leaseMs`. */
+  signalWithin: ((leaseMs: number) => number) | undefined;
   private isLeader = true;
+  private leaseMs = 20_000;
 
   constructor(scene: Scene, standby: number, isArchiving = true) {
     this.scene = scene;
@@ -34,8 +38,13 @@ class Bench {
     const postgres = {
       isArchiving: async () => isArchiving,
       archiveShutdownCheckpoint: async () => true,
-      stop: async ({ mode, onSafepoint, onShutdownCheckpoint }: StopOptions) => {
+      stop: async ({ mode, onSafepoint, onShutdownCheckpoint, signalBy }: StopOptions) => {
         done.push(`stop ${mode}`);
+        const begin = this.services.clock.monotonic();
+        this.signalWithin = (leaseMs) => {
+          this.leaseMs = leaseMs;
+          return (signalBy?.() ?? Number.POSITIVE_INFINITY) - begin;
+        };
         onSafepoint?.();
         await onShutdownCheckpoint?.(POSITIONS);
         done.push('the postmaster ends');
@@ -56,6 +65,7 @@ class Bench {
       duty: { without: (work: () => Promise<unknown>) => work() },
       config: () => observation.config,
       holdsLock: () => this.isLeader,
+      leaseEnd: () => milliseconds(NOW + this.leaseMs),
       dropLease: () => void done.push('the lease is dropped'),
       successorWith: async (targetLsn: ReturnType<typeof lsn>) => (judgeTakeover(known, answers, { targetLsn }).yes ? 'found' : 'not-yet'),
       releaseLock: async (position: bigint | undefined) => {
@@ -126,6 +136,26 @@ describe('a demotion', () => {
   test('immediate, after the loss of the lock: nothing of the key is touched', async () => {
     const done = await new Bench(healthyCluster(), 5000).demote('immediate-nolock');
     assert.deepEqual(done, ['stop immediate', 'the watchdog is disarmed', 'the postmaster ends', 'role demoted', 'the lease is dropped']);
+  });
+
+  test('checkpoint and before_stop are waited for while the lease lasts, which moves when it is renewed', async () => {
+    const bench = new Bench(healthyCluster(), 5000);
+    await bench.demote('graceful');
+    assert.deepEqual(
+      [20_000, 50_000].map((leaseMs) => bench.signalWithin?.(leaseMs)),
+      [15_000, 45_000],
+    );
+    const end = new Bench(healthyCluster(), 5000);
+    await end.shutdown();
+    assert.equal(end.signalWithin?.(20_000), 15_000);
+    for (const [mode, within] of [
+      ['immediate', 2000],
+      ['immediate-nolock', 500],
+    ] as const) {
+      const immediate = new Bench(healthyCluster(), 5000);
+      await immediate.demote(mode);
+      assert.equal(immediate.signalWithin?.(20_000), within, mode);
+    }
   });
 });
 

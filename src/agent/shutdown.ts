@@ -1,6 +1,6 @@
 import { isBootstrapping } from '../ha/memory.js';
 import type { JobRunner } from './job-runner.js';
-import { tryHandOver } from './jobs/demote.js';
+import { tryHandOver, whileLeaseLasts } from './jobs/demote.js';
 import type { JobServices } from './jobs/services.js';
 import type { AgentState } from './state.js';
 
@@ -39,6 +39,7 @@ export async function shutdown(s: JobServices, jobs: JobRunner, state: AgentStat
       onSafepoint: () => s.watchdog.disable(),
       ...(isLeader
         ? {
+            signalBy: whileLeaseLasts(s),
             onShutdownCheckpoint: async (positions) => {
               isReleased = await tryHandOver(positions, s, { isCancelled: false });
             },

@@ -139,6 +139,11 @@ export interface StopOptions {
   readonly checkpoint: boolean;
   /** undefined: no limit but the caller's. On expiry the stop escalates to immediate, then to SIGKILL of the whole tree. */
   readonly timeoutMs?: Milliseconds | undefined;
+  /**
+   * Monotonic time by which the server must get the signal, whatever the checkpoint or `before_stop` still do: until then it
+   * takes writes. It moves with the lease. undefined: they may take their time.
+   */
+  readonly signalBy?: () => Milliseconds;
   /** No client can get a commit acknowledged any more: the watchdog may be disarmed. May be called more than once. */
   readonly onSafepoint?: () => void;
   /** pg_control says `shut down` while the postmaster may still archive: nothing more can be acknowledged. Called at most once. */

@@ -11,10 +11,15 @@ import { type CommandOptions, type CommandOutcome, runCommand } from './command.
 import { descendants, type ProcessHandle, type ProcessTable, signalProcess } from './process/process-table.js';
 import { identifyProcess, killTree } from './process-tree.js';
 
+export interface RunOptions extends CommandOptions {
+  /** Kills this command with all it started, at once; others may run. */
+  readonly signal?: AbortSignal;
+}
+
 export interface CancellableRunner {
   readonly isCancelled: boolean;
   /** Runs a command; commands that are asked for while another runs wait for it. */
-  run(argv: readonly string[], options?: CommandOptions): Promise<CommandOutcome>;
+  run(argv: readonly string[], options?: RunOptions): Promise<CommandOutcome>;
   /** Resolves when nothing runs any more. `hard`: no time for the command to clean up. */
   cancel(options?: { readonly hard?: boolean }): Promise<void>;
   /** Before the next long action. */
@@ -49,7 +54,7 @@ class Runner implements CancellableRunner {
     this.log = log;
   }
 
-  run(argv: readonly string[], options: CommandOptions = {}): Promise<CommandOutcome> {
+  run(argv: readonly string[], options: RunOptions = {}): Promise<CommandOutcome> {
     const outcome = this.last.then(() => this.runNow(argv, options));
     this.last = outcome.catch(() => undefined);
     return outcome;
@@ -75,12 +80,20 @@ class Runner implements CancellableRunner {
     while (this.child === child && this.clock.monotonic() < end) await this.clock.sleep(POLL_MS);
   }
 
-  private async runNow(argv: readonly string[], options: CommandOptions): Promise<CommandOutcome> {
-    if (this.isCancelled) return { kind: 'cancelled' };
+  private async runNow(argv: readonly string[], options: RunOptions): Promise<CommandOutcome> {
+    const { signal } = options;
+    if (this.isCancelled || signal?.aborted) return { kind: 'cancelled' };
     this.isChildCancelled = false;
+    const kill = (): void => {
+      if (this.child === undefined) return;
+      this.isChildCancelled = true;
+      killTree(this.table, this.child);
+    };
+    signal?.addEventListener('abort', kill);
     const outcome = await runCommand(argv, options, this.clock, (pid) => {
       this.child = identifyProcess(this.table, pid);
     });
+    signal?.removeEventListener('abort', kill);
     this.child = undefined;
     if (outcome.kind === 'not-started') this.log.error(`Could not start ${argv[0]}: ${outcome.error}`);
     // A command that got to its end in spite of the signal has done its work.

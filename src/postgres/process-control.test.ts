@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { milliseconds } from '../base/duration.js';
 import { nodeClock } from '../platform/node-clock.js';
 import type { Log } from '../ports/log.js';
 import { createCallbacks } from './callbacks.js';
@@ -67,6 +68,35 @@ test('cancel ends the command with what it started, and nothing runs until reset
   await until(() => sleeps.every((p) => commandOf(p.pid) === ''), 'both sleeps are gone');
   assert.deepEqual(await runner.run(['true']), { kind: 'cancelled' });
   runner.reset();
+  assert.equal((await runner.run(['true'])).kind, 'exited');
+});
+
+test('case 38: a command that ignores SIGTERM is killed after ten seconds, with what it started', async () => {
+  // Ten times as fast as the real one.
+  const clock = { ...nodeClock, monotonic: () => milliseconds(nodeClock.monotonic() * 10) };
+  const runner = createCancellableRunner({ clock, table: new Procfs(), log });
+  const running = runner.run(['sh', '-c', "trap '' TERM; sleep 62 & while :; do sleep 0.2; done"], { capture: true });
+  const sleeps = () => descendants(new Procfs(), process.pid).filter(({ pid }) => /^sleep.62/.test(commandOf(pid)));
+  await until(() => sleeps().length === 1, 'command runs');
+  const [below] = sleeps();
+  const begin = clock.monotonic();
+  await runner.cancel();
+  const took = clock.monotonic() - begin;
+  assert.deepEqual(await running, { kind: 'cancelled' });
+  assert.ok(took >= 10_000, `${took} ms`);
+  await until(() => commandOf(below?.pid ?? 0) === '', 'what it started is gone');
+});
+
+test('a signal ends one command with what it started, and others run', async () => {
+  const runner = create();
+  const end = new AbortController();
+  const running = runner.run(['sh', '-c', "trap '' TERM; sleep 63; sleep 63"], { signal: end.signal });
+  const waiting = runner.run(['echo'], { signal: end.signal });
+  const sleeps = () => descendants(new Procfs(), process.pid).filter(({ pid }) => /^sleep.63/.test(commandOf(pid)));
+  await until(() => sleeps().length === 1, 'command runs');
+  end.abort();
+  assert.deepEqual([await running, await waiting], [{ kind: 'cancelled' }, { kind: 'cancelled' }]);
+  await until(() => sleeps().length === 0, 'what it started is gone');
   assert.equal((await runner.run(['true'])).kind, 'exited');
 });
 

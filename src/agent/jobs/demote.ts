@@ -1,7 +1,8 @@
-import { milliseconds } from '../../base/duration.js';
+import { type Milliseconds, milliseconds } from '../../base/duration.js';
 import { formatLsn } from '../../base/lsn.js';
 import type { DemoteMode, JobEnd } from '../../ha/job.js';
-import type { ShutdownPositions } from '../../ports/postgres.js';
+import { fencingMargin } from '../../ha/observation.js';
+import type { ShutdownPositions, StopOptions } from '../../ports/postgres.js';
 import type { JobControl } from '../job-runner.js';
 import type { JobServices } from './services.js';
 
@@ -13,6 +14,9 @@ const HAND_OVER_MS = 5000;
 const SUCCESSOR_MS = 2000;
 /** An immediate stop that takes longer is ended by SIGKILL of the whole tree; sooner when the lease is over already. */
 const IMMEDIATE_STOP_MS = { immediate: 5000, 'immediate-nolock': 1000 };
+/** `before_stop` gets so long before an immediate stop, and this part of what is left of the lease without store. */
+const BEFORE_IMMEDIATE_STOP_MS = { immediate: 2000, 'immediate-nolock': 500 };
+const BEFORE_OFFLINE_STOP_SHARE = 1 / 2;
 /** One WAL file: minutes are for an archive far away. */
 const ARCHIVE_MS = 300_000;
 /** A fast stop without store gets at least this long. */
@@ -33,9 +37,13 @@ export async function demote(mode: DemoteMode, s: JobServices, control: JobContr
     isReleased = await tryHandOver(positions, s, control, isOfCluster ? positions.checkpoint : positions.previous);
   };
   const isStopped = await s.postgres.stop({
+    ...signalBy(mode, s),
     mode: isGraceful || isOfCluster || mode === 'offline' ? 'fast' : 'immediate',
     checkpoint: isGraceful,
-    timeoutMs: stopTimeout(mode, s),
+    // Read when the signal is sent: what `before_stop` took of a lease is gone.
+    get timeoutMs() {
+      return stopTimeout(mode, s);
+    },
     onSafepoint: () => s.watchdog.disable(),
     ...(isGraceful || (isOfCluster && !isArchiving) ? { onShutdownCheckpoint: handOver } : {}),
   });
@@ -87,6 +95,19 @@ function stopTimeout(mode: DemoteMode, s: JobServices): ReturnType<typeof millis
   if (mode === 'graceful' || mode === 'demote-cluster') return s.config().primaryStopTimeoutMs;
   if (mode === 'offline') return milliseconds(Math.max(s.leaseEnd() - s.clock.monotonic(), LEAST_OFFLINE_STOP_MS));
   return milliseconds(IMMEDIATE_STOP_MS[mode]);
+}
+
+/** The server takes writes until it gets the signal, so checkpoint and `before_stop` have to end with the lease (ha.md §11). */
+function signalBy(mode: DemoteMode, s: JobServices): { signalBy: NonNullable<StopOptions['signalBy']> } {
+  if (mode === 'graceful' || mode === 'demote-cluster') return { signalBy: whileLeaseLasts(s) };
+  const now = s.clock.monotonic();
+  const share = mode === 'offline' ? (s.leaseEnd() - now) * BEFORE_OFFLINE_STOP_SHARE : BEFORE_IMMEDIATE_STOP_MS[mode];
+  return { signalBy: () => milliseconds(now + share) };
+}
+
+/** Until a primary without store would have to begin to stop. */
+export function whileLeaseLasts(s: Pick<JobServices, 'leaseEnd' | 'config'>): () => Milliseconds {
+  return () => milliseconds(s.leaseEnd() - fencingMargin(s.config().ttlMs));
 }
 
 /**

@@ -21,6 +21,9 @@ import { PLAIN_LOCALE, runTool, toolPath } from './tools.js';
 /** pg_ctl only sends a signal. */
 const PG_CTL_TIMEOUT_MS = 10_000;
 
+/** Pause between two looks whether a stop may still wait for its checkpoint or `before_stop`. */
+const URGENCY_LOOK_MS = 50;
+
 /** Pause between two probes: short at first, since most starts take a moment, longer in a long recovery. */
 function probePause(elapsedMs: number): number {
   if (elapsedMs < 3000) return 50;
@@ -119,9 +122,9 @@ export class Lifecycle {
       if (!isRestart) state.setState('stopped');
       return true;
     }
-    if (options.checkpoint && !isStarting(state.state)) await this.parts.checkpoint(options.timeoutMs);
+    await this.checkpointBefore(options);
     if (!isRestart) state.setState('stopping');
-    await this.runHook('before_stop', this.parts.settings().beforeStop);
+    await this.runBeforeStop(options);
     const isStopped = await stopPostmaster(postmaster, options, {
       ...this.parts,
       isSessionOpen: () => heartbeat.isOpen,
@@ -138,6 +141,41 @@ export class Lifecycle {
     state.setState('stopped');
     if (!options.quiet) this.fire('on_stop');
     return true;
+  }
+
+  private async checkpointBefore(options: StopOptions): Promise<void> {
+    if (!options.checkpoint || isStarting(this.parts.state.state) || this.mustSignal(options)) return;
+    if (!(await this.hasEnded(this.parts.checkpoint(options.timeoutMs), options)))
+      this.parts.log.warning('the checkpoint before the stop is not waited for any longer');
+  }
+
+  /** Until the signal the server takes writes: a script that hangs must not keep it a primary beyond its lease. */
+  private async runBeforeStop(options: StopOptions): Promise<void> {
+    const command = this.parts.settings().beforeStop;
+    if (!command) return;
+    if (this.mustSignal(options)) return this.parts.log.warning('before_stop is not run: the server must be stopped now');
+    const end = new AbortController();
+    if (await this.hasEnded(this.runHook('before_stop', command, end.signal), options)) return;
+    this.parts.log.warning('before_stop is ended: the server must be stopped now');
+    end.abort();
+  }
+
+  /** Waits for `work`. @returns false when the signal had to be sent before its end. */
+  private async hasEnded(work: Promise<unknown>, options: StopOptions): Promise<boolean> {
+    const { clock, log } = this.parts;
+    let isDone = false;
+    const end = work
+      .catch((error: unknown) => log.error('the preparation of a stop failed', error))
+      .then(() => {
+        isDone = true;
+      });
+    while (!isDone && !this.mustSignal(options)) await Promise.race([end, clock.sleep(URGENCY_LOOK_MS)]);
+    return isDone;
+  }
+
+  private mustSignal({ signalBy }: StopOptions): boolean {
+    const { clock, cancellable } = this.parts;
+    return cancellable.isCancelled || (signalBy !== undefined && clock.monotonic() >= signalBy());
   }
 
   async restart(options: StartOptions): Promise<StartOutcome> {
@@ -273,7 +311,7 @@ export class Lifecycle {
     return result.code === 0;
   }
 
-  private async runHook(name: string, command: string | undefined): Promise<boolean> {
+  private async runHook(name: string, command: string | undefined, signal?: AbortSignal): Promise<boolean> {
     const { log, cancellable } = this.parts;
     if (!command) return true;
     const argv = splitWords(command);
@@ -281,7 +319,7 @@ export class Lifecycle {
       log.error(`${name}: unbalanced quotes in the command`);
       return false;
     }
-    const outcome = await cancellable.run(argv);
+    const outcome = await cancellable.run(argv, signal === undefined ? {} : { signal });
     if (outcome.kind === 'exited' && outcome.exitCode === 0) return true;
     log.warning(`${name} script ${outcome.kind === 'exited' ? `exited with ${outcome.exitCode}` : `was ${outcome.kind}`}`);
     return false;
