@@ -17,7 +17,7 @@ import { ConnectionProblem, QueryFailed } from './query/errors.js';
 import type { Heartbeat } from './query/heartbeat.js';
 import { archiveReadyWal, archiveSegment } from './rewind/archive-ready.js';
 import { hasRewindableBlocks, isRewindInstalled } from './rewind/can-rewind.js';
-import { checkRewindSource, leaderTimelines, type RewindSource } from './rewind/leader.js';
+import { checkRewindSource, leaderTimelines, proofFor, type RewindSource } from './rewind/leader.js';
 import { localPosition } from './rewind/local-position.js';
 import { wasRewindInterrupted } from './rewind/marker.js';
 import { checkpointRecordEnd } from './rewind/record-end.js';
@@ -111,7 +111,7 @@ export class Divergence {
         stopServer: () => lifecycle.stop({ mode: 'fast', checkpoint: false, quiet: true }),
         archiveReadyWal: async () =>
           archiveReadyWal(walDirectory(settings.dataDir, majorVersion), await this.archiveCommand(), { runner, log }),
-        checkSource: () => checkRewindSource(source, this.mayCheckpoint(settings) ? 'checkpoint' : 'compare', clock),
+        checkSource: () => checkRewindSource(source, proofFor(settings, majorVersion), clock),
         restoreCommand: () => this.restoreCommand(leader),
         canRewind: () => this.hasUsableBlocks(),
       },
@@ -161,12 +161,6 @@ export class Divergence {
   private async archiveCommand(): Promise<string | undefined> {
     const mode = await this.parts.configuration.effectiveValue('archive_mode');
     return mode === 'on' || mode === 'always' ? this.parts.configuration.effectiveValue('archive_command') : undefined;
-  }
-
-  /** A checkpoint there needs the superuser, whose credentials we use only if the rewind user is the same. */
-  private mayCheckpoint(settings: PostgresSettings): boolean {
-    const { rewind: user, superuser } = settings;
-    return user === undefined || (user.username === superuser.username && user.password === superuser.password);
   }
 
   private source(leader: Upstream): RewindSource | undefined {

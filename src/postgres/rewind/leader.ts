@@ -2,6 +2,7 @@ import { parseLsn } from '../../base/lsn.js';
 import { parseInteger } from '../../base/python-values.js';
 import type { Clock } from '../../ports/clock.js';
 import type { LeaderTimelines } from '../../ports/postgres.js';
+import type { PostgresSettings } from '../../ports/settings.js';
 import { parseHistoryFile } from '../control-data/history-file.js';
 import { connect } from '../query/connect.js';
 import { ConnectionProblem, QueryFailed } from '../query/errors.js';
@@ -59,6 +60,15 @@ export async function leaderTimelines(source: RewindSource, clock: Clock): Promi
  * `compare`: by functions.
  */
 export type CheckpointProof = 'published' | 'checkpoint' | 'compare';
+
+/**
+ * A checkpoint there needs the superuser, whose credentials are ours only if the rewind user is the same, or below version 11,
+ * which has no other one (and lacks the functions to compare with).
+ */
+export function proofFor({ rewind, superuser }: Pick<PostgresSettings, 'rewind' | 'superuser'>, majorVersion: number): CheckpointProof {
+  const isSuperuser = rewind === undefined || (rewind.username === superuser.username && rewind.password === superuser.password);
+  return isSuperuser || majorVersion < 110_000 ? 'checkpoint' : 'compare';
+}
 
 export type SourceCheck = { readonly kind: 'usable' } | { readonly kind: 'unusable'; readonly reason: string };
 

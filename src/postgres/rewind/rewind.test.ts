@@ -10,11 +10,13 @@ import type { ControlData } from '../../ports/postgres.js';
 import { createCancellableRunner } from '../cancellable.js';
 import { Procfs } from '../process/procfs.js';
 import { archiveReadyWal, fillPlaceholders } from './archive-ready.js';
+import { hasRewindableBlocks } from './can-rewind.js';
+import { proofFor } from './leader.js';
 import { positionOfStoppedServer } from './local-position.js';
 import { wasRewindInterrupted } from './marker.js';
 import { recordEnd } from './record-end.js';
 import { missingSegment, type RewindDependencies, type RewindRequest, rewind, rewindCommand } from './rewind.js';
-import { parsePostmasterOptions } from './single-user.js';
+import { canSkipSingleUserRecovery, parsePostmasterOptions } from './single-user.js';
 
 const quiet = (): void => undefined;
 const log: Log = { debug: quiet, info: quiet, warning: quiet, error: quiet, critical: quiet, named: () => log };
@@ -40,19 +42,42 @@ test('the end of the last record is told by the complaint about the next', () =>
   for (const [stdout, stderr] of others) assert.equal(recordEnd(stdout, stderr, at), undefined);
 });
 
+const data = (clusterState: string, end: string, endTimeline: number): ControlData => ({
+  clusterState,
+  systemId: '1',
+  checkpointLsn: lsn('0/100'),
+  checkpointTimeline: 2,
+  checkpointRedoWalFile: undefined,
+  minRecoveryEndLsn: lsn(end),
+  minRecoveryEndTimeline: endTimeline,
+  walLogHints: false,
+  dataChecksumVersion: 1,
+  raw: {},
+});
+
+test('case 118: without hint bits in the WAL and without checksums there is no rewind', () => {
+  const blocks = (walLogHints: boolean, dataChecksumVersion: number): boolean =>
+    hasRewindableBlocks({ ...data('shut down', '0/0', 0), walLogHints, dataChecksumVersion });
+  assert.deepEqual([blocks(false, 0), blocks(true, 0), blocks(false, 1)], [false, true, true]);
+});
+
+test('case 117: from 15 on a backup that was restored is not recovered alone', async () => {
+  const folder = scratch();
+  assert.equal(await canSkipSingleUserRecovery(folder, 150_000), false);
+  writeFileSync(join(folder, 'backup_label'), '');
+  assert.deepEqual([await canSkipSingleUserRecovery(folder, 150_000), await canSkipSingleUserRecovery(folder, 140_000)], [true, false]);
+});
+
+test('who may make the leader write its checkpoint: the superuser, which below 11 is the only one that rewinds', () => {
+  const superuser = { username: 'postgres', password: 'a' };
+  const rewind = { username: 'rewind', password: 'b' };
+  assert.equal(proofFor({ superuser, rewind: undefined }, 150_000), 'checkpoint');
+  assert.equal(proofFor({ superuser, rewind: superuser }, 150_000), 'checkpoint');
+  assert.equal(proofFor({ superuser, rewind }, 150_000), 'compare');
+  assert.equal(proofFor({ superuser, rewind }, 90_600), 'checkpoint');
+});
+
 test('position of a stopped server', () => {
-  const data = (clusterState: string, end: string, endTimeline: number): ControlData => ({
-    clusterState,
-    systemId: '1',
-    checkpointLsn: lsn('0/100'),
-    checkpointTimeline: 2,
-    checkpointRedoWalFile: undefined,
-    minRecoveryEndLsn: lsn(end),
-    minRecoveryEndTimeline: endTimeline,
-    walLogHints: false,
-    dataChecksumVersion: 1,
-    raw: {},
-  });
   const checkpoint = { timeline: 2, lsn: lsn('0/100'), isInRecovery: false };
   assert.deepEqual(positionOfStoppedServer(data('shut down in recovery', '0/200', 3)), {
     timeline: 3,
