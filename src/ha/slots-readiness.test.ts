@@ -69,6 +69,18 @@ describe('permanent logical slots', () => {
   });
 });
 
+describe('failover slots of version 17', () => {
+  const failover = (scene: Scene, rest: Partial<ReplicationSlot> = {}): string[] =>
+    plan(scene.server({ majorVersion: 170_000 }).telling({ slots: [slot('fs', { type: 'logical', ...LS, isFailover: true, ...rest })] }));
+
+  test('case 125: one that a former primary left is dropped while another member leads, also in maintenance mode', () => {
+    for (const scene of [healthyStandby(), healthyStandby().paused()]) assert.deepEqual(failover(scene), ['drop-slot fs']);
+    assert.deepEqual(failover(healthyStandby(), { isSynced: true }), []);
+    assert.deepEqual(failover(healthyStandby().withoutLeader()), []);
+    assert.deepEqual(failover(healthyCluster({ members: 1 })), []);
+  });
+});
+
 describe('copies of logical slots', () => {
   const cycle = (scene: Scene): Play => play(scene);
 

@@ -69,6 +69,12 @@ describe('replication slots', () => {
     assert.deepEqual(plan(withSlots(scene, { ignore_slots: [{ name: 'stray', type: 'logical' }] })), ['drop-slot stray']);
   });
 
+  test('case 120: a slot whose WAL is gone is made anew in the same pass, but not in maintenance mode', () => {
+    const scene = withSlots(healthyCluster({ members: 2 })).telling({ slots: [slot('b', { walStatus: 'lost' })] });
+    assert.deepEqual(plan(scene), ['drop-slot b', 'create-slot b']);
+    assert.deepEqual(plan(scene.paused()), []);
+  });
+
   test('T160: the slot has the name that PostgreSQL allows', () => {
     assert.deepEqual(wanted(withSlots(healthyCluster({ members: 1 }).member('My-Node.1', {}))), ['my_node_1']);
     const clash = healthyCluster({ members: 1 }).member('a-1', {}).member('a.1', {});
@@ -101,6 +107,14 @@ describe('replication slots', () => {
       plan(scene.telling({ slots: [slot('b', { isActive: true }), slot('c', { xmin: '7' })] })).includes('advance-slot b 950'),
       false,
     );
+  });
+
+  test('case 121: never back, and not a slot that begins nowhere', () => {
+    const scene = (at: number, restartLsn: Lsn | undefined): Scene =>
+      status(withSlots(healthyStandby({ members: 2 })), { b: at }).telling({ slots: [slot('b', { restartLsn })] });
+    assert.deepEqual(plan(scene(900, lsn(500))), ['advance-slot b 900']);
+    assert.deepEqual(plan(scene(400, lsn(500))), []);
+    assert.deepEqual(plan(scene(900, undefined)), ['drop-slot b', 'create-slot b']);
   });
 
   test('a slot that nobody streams through must not hold xmin back, and is made anew', () => {

@@ -1,16 +1,26 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, test } from 'node:test';
+import { test } from 'node:test';
 import { binDir, freePort, memoryLog, postgresSettings, scratch, until, whyNoPostgres } from '../../test/support/postgres-server.js';
 import { milliseconds } from '../base/duration.js';
 import { nodeClock } from '../platform/node-clock.js';
 import { nodeRandom } from '../platform/node-random.js';
 import { LocalPostgres } from './local-postgres.js';
 
-test('a custom bootstrap ends with our own rules of access', { skip: whyNoPostgres() ?? false, timeout: 60_000 }, async () => {
+interface Restore {
+  readonly postgres: LocalPostgres;
+  readonly dataDir: string;
+  readonly log: readonly string[];
+  text(name: string): string;
+  /** Waits for the end of recovery and finishes the bootstrap. */
+  finish(): Promise<void>;
+}
+
+async function restored(section: Readonly<Record<string, unknown>>, left: string, use: (restore: Restore) => Promise<void>): Promise<void> {
   const folder = scratch();
   const dataDir = join(folder, 'data');
+  const told = join(folder, 'told');
   const log: string[] = [];
   const settings = postgresSettings(dataDir, await freePort(), {
     useUnixSocket: false,
@@ -20,9 +30,10 @@ test('a custom bootstrap ends with our own rules of access', { skip: whyNoPostgr
     replication: { username: 'replicator', password: 'x' },
     parameters: { unix_socket_directories: folder, max_connections: 100, wal_level: 'hot_standby', hot_standby: 'on' },
     pgHba: ['host all all 127.0.0.1/32 scram-sha-256'],
+    callbacks: { on_start: `sh -c 'echo told >> ${told}'`, on_restart: `sh -c 'echo told >> ${told}'` },
   });
-  const command = `${binDir()}/initdb --no-sync --username=postgres --auth=reject ${dataDir}`;
-  const recovery = { restore_command: 'false', recovery_target_action: 'promote' };
+  const initdb = `${binDir()}/initdb --no-sync --username=postgres --auth=reject ${dataDir}`;
+  const command = `sh -c '${initdb} && cd ${dataDir} && ${left}'`;
   const postgres = new LocalPostgres({
     settings,
     bootstrap: {
@@ -31,7 +42,7 @@ test('a custom bootstrap ends with our own rules of access', { skip: whyNoPostgr
       initdb: [],
       pgHba: [],
       postBootstrap: undefined,
-      methods: { mine: { command, no_params: true, recovery_conf: recovery } },
+      methods: { mine: { command, no_params: true, ...section } },
     },
     name: 'n1',
     scope: 'demo',
@@ -42,24 +53,56 @@ test('a custom bootstrap ends with our own rules of access', { skip: whyNoPostgr
     retryTimeoutMs: () => 10_000,
     synchronousMode: () => 'off',
   });
-  after(async () => {
-    await postgres.stop({ mode: 'immediate', checkpoint: false });
+  const look = (): ReturnType<LocalPostgres['observe']> => postgres.observe({ timeoutMs: milliseconds(5000), withSynchronousState: false });
+  const finish = async (): Promise<void> => {
+    await until('end of recovery', async () => {
+      const { status } = await look();
+      return status.kind === 'known' && !status.value.isInRecovery;
+    });
+    postgres.setRole('primary');
+    assert.equal(await postgres.runPostBootstrap(), true, log.join('\n'));
+    assert.equal((await look()).status.kind, 'known', 'the password works');
+    assert.equal(existsSync(told), false, 'case 39: no callback during a bootstrap');
+  };
+  try {
+    await look();
+    assert.equal(await postgres.initialise(), 'started', log.join('\n'));
+    await use({ postgres, dataDir, log, finish, text: (name) => readFileSync(join(dataDir, name), 'utf8') });
+  } finally {
+    await postgres.stop({ mode: 'immediate', checkpoint: false, quiet: true });
     await postgres.close();
     rmSync(folder, { recursive: true, force: true });
-  });
-  const look = (): ReturnType<LocalPostgres['observe']> => postgres.observe({ timeoutMs: milliseconds(5000), withSynchronousState: false });
+  }
+}
 
-  await look();
-  assert.equal(await postgres.initialise(), 'started', log.join('\n'));
-  await until('end of recovery', async () => {
-    const { status } = await look();
-    return status.kind === 'known' && !status.value.isInRecovery;
-  });
-  postgres.setRole('primary');
-  assert.match(readFileSync(join(dataDir, 'pg_hba.conf'), 'utf8'), /trust/);
-  assert.equal(await postgres.runPostBootstrap(), true, log.join('\n'));
-  assert.equal((await look()).status.kind, 'known', 'the password works');
-  assert.doesNotMatch(readFileSync(join(dataDir, 'pg_hba.conf'), 'utf8'), /trust/);
-  assert.equal(existsSync(join(dataDir, 'recovery.signal')), false);
-  assert.doesNotMatch(readFileSync(join(dataDir, 'postgresql.conf'), 'utf8'), /restore_command/);
-});
+const skip = whyNoPostgres() ?? false;
+
+test('case 93: a custom bootstrap with recovery_conf recovers, and ends with our own rules of access', { skip, timeout: 60_000 }, () =>
+  restored(
+    { recovery_conf: { restore_command: 'false', recovery_target_action: 'promote' } },
+    'true',
+    async ({ dataDir, text, finish }) => {
+      assert.match(text('postmaster.opts'), /"--hot_standby=off"/, 'nobody gets in before the target');
+      assert.match(text('pg_hba.conf'), /trust/);
+      await finish();
+      assert.doesNotMatch(text('pg_hba.conf'), /trust/);
+      assert.equal(existsSync(join(dataDir, 'recovery.signal')), false);
+      assert.doesNotMatch(text('postgresql.conf'), /restore_command/);
+    },
+  ),
+);
+
+test('case 94: a custom bootstrap that brings its own recovery configuration keeps it until the end', { skip, timeout: 60_000 }, () =>
+  restored(
+    { keep_existing_recovery_conf: true },
+    'touch recovery.signal && echo "restore_command = false" >> postgresql.auto.conf',
+    async ({ dataDir, text, finish, log }) => {
+      assert.match(text('postgresql.auto.conf'), /^restore_command = false$/m);
+      assert.match(text('postmaster.opts'), /"--hot_standby=off"/);
+      await finish();
+      assert.equal(existsSync(join(dataDir, 'recovery.signal')), false);
+      assert.doesNotMatch(text('postgresql.auto.conf'), /restore_command/);
+      assert.ok(existsSync(join(dataDir, 'pg_wal', '00000002.history')), log.join('\n'));
+    },
+  ),
+);

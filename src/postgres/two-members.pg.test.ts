@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { readFileSync, rmSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { freePort, memoryLog, postgresSettings, scratch, until, whyNoPostgres } from '../../test/support/postgres-server.js';
@@ -104,7 +104,9 @@ test('bootstrap, clone, follow, reload, promote, rewind', { skip, timeout: 120_0
 
   await t.test('a copy that follows', async () => {
     await first.postgres.createPhysicalSlot('n2');
+    writeFileSync(join(first.settings.dataDir, 'promote'), '');
     assert.equal(await second.postgres.clone(first.upstream, { basebackupOnly: false }), true, second.log.join('\n'));
+    assert.equal(existsSync(join(second.settings.dataDir, 'promote')), false, 'case 105: it would promote the copy below version 16');
     assert.equal(await second.postgres.follow(first.upstream, { role: 'replica', how: 'restart' }), 'ready', second.log.join('\n'));
     await until('streaming', async () => (await status(second)).replicationState === 'streaming');
     const sender = (await status(first)).standbys[0];
@@ -114,6 +116,16 @@ test('bootstrap, clone, follow, reload, promote, rewind', { skip, timeout: 120_0
     assert.ok(!conf.includes('x:y') && conf.includes('passfile='), 'the password is in the password file only');
     assert.deepEqual(await second.postgres.compareRecovery(first.upstream), { change: false, restart: false });
     assert.deepEqual(await second.postgres.compareRecovery({ ...first.upstream, slotName: null }), { change: true, restart: false });
+  });
+
+  await t.test('case 20: a standby that is to have less than its primary starts with what that one has', async () => {
+    const less = { ...second.settings, parameters: { ...second.settings.parameters, max_connections: 50 } };
+    await second.postgres.applySettings(less, { force: false });
+    assert.equal(await second.postgres.restart({ role: 'replica' }), 'ready', second.log.join('\n'));
+    assert.deepEqual((await look(second)).pendingRestart, { max_connections: { old_value: '100', new_value: '50' } });
+    await second.postgres.applySettings(second.settings, { force: false });
+    assert.deepEqual((await look(second)).pendingRestart, {});
+    await until('streaming', async () => (await status(second)).replicationState === 'streaming');
   });
 
   await t.test('synchronous standby', async () => {

@@ -74,6 +74,23 @@ test('pg_basebackup is tried twice with a pause, then the data directory is empt
   assert.ok(lines.includes('pgdata option for basebackup is not allowed'));
 });
 
+test('case 38: after a cancellation no other method is tried, and nothing is left', async () => {
+  const dataDir = join(scratch(), 'data');
+  const calls: (readonly string[])[] = [];
+  const runner = {
+    ...fakeRunner(calls, () => {
+      mkdirSync(join(dataDir, 'base'), { recursive: true });
+      runner.isCancelled = true;
+      return { kind: 'cancelled' };
+    }),
+    isCancelled: false,
+  };
+  const request = replicaRequest(dataDir, { methods: ['basebackup', 'other'] });
+  assert.equal(await createReplica(request, { runner, clock: sleepingClock([]), log: logOf([]) }), false);
+  assert.equal(calls.length, 1);
+  assert.throws(() => readdirSync(dataDir), /ENOENT/);
+});
+
 test('methods are tried in order; one with keep_data finds what was there', async () => {
   const dataDir = join(scratch(), 'data');
   mkdirSync(join(dataDir, 'base'), { recursive: true });
