@@ -25,7 +25,7 @@ import { readIfPresent } from './settings/data-files.js';
 import { Parameters } from './settings/parameters.js';
 import { writePgpass } from './settings/pgpass.js';
 import { compareRecovery, convertRecoveryTarget, type WantedRecovery, wantedRecovery, writtenRecovery } from './settings/recovery.js';
-import { compareWithServer } from './settings/reload.js';
+import { changeAtRestart, compareWithServer } from './settings/reload.js';
 import { commandLine, computeServerParameters, effectiveAtStart, type ServerParameters } from './settings/server-parameters.js';
 import { parseServerVersion, versionForValidation } from './settings/server-version.js';
 import { isRecoveryParameter } from './settings/validity.js';
@@ -64,6 +64,8 @@ export class LocalConfiguration implements ServerConfiguration {
   private written = new Parameters();
   private bootstrap: 'no' | 'custom' | 'custom-keeps-recovery' = 'no';
   pendingRestart: PendingRestart = {};
+  /** Names that were taken out of the configuration since the last start, and need a restart for it. */
+  private removed: ReadonlySet<string> = new Set();
 
   constructor(options: LocalConfigurationOptions) {
     this.options = options;
@@ -113,6 +115,7 @@ export class LocalConfiguration implements ServerConfiguration {
     const effective = effectiveAtStart(parameters, data?.raw, role, this.version);
     for (const warning of effective.warnings) this.options.log.warning(warning);
     this.pendingRestart = effective.pendingRestart;
+    this.removed = new Set();
     this.raised = new Parameters(Object.keys(effective.pendingRestart).map((name) => [name, effective.parameters.get(name)] as const));
     if (this.bootstrap !== 'no' && this.opensAtTarget()) this.raised.set('hot_standby', 'off');
     this.addresses = localAddresses(this.settings, parameters);
@@ -185,10 +188,13 @@ export class LocalConfiguration implements ServerConfiguration {
     const current = await readServerSettings(server.query, this.files.serverFile);
     const pending: Record<string, { readonly old_value: string; readonly new_value: string }> = { ...this.pendingRestart };
     const onCommandLine = new Set(commandLine(this.compute().parameters).map((option) => option.slice(2).split('=')[0]));
-    for (const { name, value } of current.pendingRestart) {
+    for (const row of current.pendingRestart) {
+      const { name } = row;
       // On the command line ours wins, whatever a file says.
       if (pending[name] !== undefined || onCommandLine.has(name)) continue;
-      pending[name] = { old_value: value, new_value: (await this.effectiveValue(name)) ?? '?' };
+      const change = changeAtRestart(row, await this.valueInFiles(name), current);
+      if (change === undefined) continue;
+      pending[name] = change;
       this.options.log.info(`PostgreSQL setting ${name} was changed bypassing our configuration (restart might be required)`);
     }
     this.pendingRestart = pending;
@@ -265,10 +271,15 @@ export class LocalConfiguration implements ServerConfiguration {
   }
 
   async effectiveValue(name: string): Promise<string | undefined> {
+    return (await this.valueInFiles(name)) || undefined;
+  }
+
+  /** undefined: it can't be told. */
+  private async valueInFiles(name: string): Promise<string | undefined> {
     const argv = ['-D', this.settings.dataDir, '-C', name, `--config-file=${this.files.serverFile}`];
     const result = await this.tool(argv);
     if (result.code !== 0) this.options.log.error(`the value of ${name} could not be read: ${result.stderr.trim()}`);
-    return result.code === 0 && result.stdout.trim() !== '' ? result.stdout.trim() : undefined;
+    return result.code === 0 ? result.stdout.trim() : undefined;
   }
 
   async restoreCommand(upstream: Upstream): Promise<string | undefined> {
@@ -315,11 +326,23 @@ export class LocalConfiguration implements ServerConfiguration {
       walSegmentBytes: current.walSegmentBytes,
     });
     for (const line of comparison.logLines) this.options.log.info(line);
-    this.pendingRestart = { ...comparison.pendingRestart };
     if (!comparison.keepsAddresses) this.addresses = localAddresses(this.settings, parameters);
-    if (!comparison.changed && !force) return false;
-    await this.write();
-    return true;
+    const isWriting = comparison.changed || force;
+    if (isWriting) await this.write();
+    this.pendingRestart = await this.withRemoved(comparison.pendingRestart, parameters, current);
+    return isWriting;
+  }
+
+  /** What is no more in the configuration gets the value of another file, or the default, at the next start. */
+  private async withRemoved(pending: PendingRestart, wanted: Parameters, current: ServerSettings): Promise<PendingRestart> {
+    const result = { ...pending };
+    this.removed = new Set([...this.removed, ...Object.keys(pending)].filter((name) => (wanted.get(name) ?? null) === null));
+    for (const row of current.rows.filter(({ name }) => this.removed.has(name))) {
+      const change = changeAtRestart(row, await this.valueInFiles(row.name), current);
+      if (change === undefined) delete result[row.name];
+      else result[row.name] = change;
+    }
+    return result;
   }
 
   /** True when the file is another one now. */

@@ -1,14 +1,14 @@
 import { parseInteger } from '../base/python-values.js';
 import type { Row } from './query/session.js';
-import { humanize, type ServerSetting } from './settings/reload.js';
+import type { ServerSetting } from './settings/reload.js';
 
 const QUERY = `SELECT name, setting, unit, vartype, context, source, sourcefile, pending_restart FROM pg_catalog.pg_settings`;
 
 /** What the running server says of its parameters. */
 export interface ServerSettings {
   readonly rows: readonly ServerSetting[];
-  /** By its own account waiting for a restart, with the value in force. */
-  readonly pendingRestart: readonly { readonly name: string; readonly value: string }[];
+  /** By its own account waiting for a restart. */
+  readonly pendingRestart: readonly ServerSetting[];
   /** Set by our file, the command line or the environment. */
   readonly ours: readonly (readonly [name: string, value: string])[];
   readonly walSegmentBytes: number;
@@ -23,10 +23,7 @@ export async function readServerSettings(query: (text: string) => Promise<readon
   const segment = byName.get('wal_segment_size');
   return {
     rows,
-    pendingRestart: result.flatMap((row, at) => {
-      const found = rows[at];
-      return row['pending_restart'] === 't' && found !== undefined ? [{ name: found.name, value: humanize(found, found.setting) }] : [];
-    }),
+    pendingRestart: result.filter((row) => row['pending_restart'] === 't').map(setting),
     ours: result.filter((row) => isOurs(row, serverFile)).map((row) => [row['name'] ?? '', row['setting'] ?? ''] as const),
     walSegmentBytes: (parseInteger(segment?.setting) ?? 16 * 1024 ** 2) * (segment?.unit === '8kB' ? 8192 : 1),
     value: (name) => byName.get(name)?.setting,

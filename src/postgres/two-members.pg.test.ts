@@ -164,6 +164,32 @@ test('bootstrap, clone, follow, reload, promote, rewind', { skip, timeout: 120_0
     assert.deepEqual((await look(first)).pendingRestart, {});
   });
 
+  await t.test('a setting that is taken out waits for a restart as long as another value than its default runs', async () => {
+    const settled = (): Promise<void> =>
+      new Promise((resolve) => {
+        const end = first.postgres.subscribe((event) => {
+          if (event.kind !== 'settings-settled') return;
+          end();
+          resolve();
+        });
+      });
+    const { shared_buffers: _taken, ...others } = first.settings.parameters;
+    const parameters = { ...first.settings.parameters, superuser_reserved_connections: 3 };
+    const isDefaultWritten = settled();
+    await first.postgres.applySettings({ ...first.settings, parameters }, { force: false });
+    await isDefaultWritten;
+    const areBothGone = settled();
+    const expected = { shared_buffers: { old_value: '16MB', new_value: '128MB' } };
+    await first.postgres.applySettings({ ...first.settings, parameters: others }, { force: false });
+    assert.deepEqual((await look(first)).pendingRestart, expected);
+    await areBothGone;
+    assert.deepEqual((await look(first)).pendingRestart, expected, 'by the account of the server as well');
+    await first.postgres.applySettings({ ...first.settings, parameters: others }, { force: false });
+    assert.deepEqual((await look(first)).pendingRestart, expected, 'a reload that changes nothing does not forget it');
+    await first.postgres.applySettings(first.settings, { force: false });
+    assert.deepEqual((await look(first)).pendingRestart, {});
+  });
+
   await t.test('settings that change while the server does not answer are applied when it does', async () => {
     const postmaster = Number(readFileSync(join(first.settings.dataDir, 'postmaster.pid'), 'utf8').split('\n')[0]);
     const sessions = execFileSync('pgrep', ['-P', String(postmaster), '-f', ' postgres postgres '], { encoding: 'utf8' });

@@ -66,6 +66,22 @@ export function compareWithServer(
   return { changed, pendingRestart, logLines, invalid, keepsAddresses: addresses.some((name) => name in pendingRestart) };
 }
 
+/**
+ * What waits for a restart when the files give a parameter `value` (undefined: it can't be told); undefined when that runs already.
+ * PostgreSQL itself calls a parameter pending that was taken out of its file, even when its default is what runs.
+ */
+export function changeAtRestart(
+  row: ServerSetting,
+  value: string | undefined,
+  server: { readonly rows: readonly ServerSetting[]; readonly walSegmentBytes: number },
+): PendingRestartEntries[string] | undefined {
+  const old_value = humanize(row, row.setting);
+  if (value === undefined) return { old_value, new_value: '?' };
+  const byName = new Map(server.rows.map((one) => [one.name.toLowerCase(), one]));
+  if (isEqualSetting(row, effective(row, value, byName, server.walSegmentBytes))) return undefined;
+  return { old_value, new_value: humanize(row, value) };
+}
+
 /** Whether `value` is what the server has; what does not parse is different. */
 export function isEqualSetting(row: ServerSetting, value: unknown): boolean {
   switch (row.vartype) {
