@@ -55,6 +55,7 @@ import type { RunningServer, ServerConfiguration } from './server-configuration.
 import { LocalLogicalSlots } from './slots/logical-slots.js';
 import { advancePhysicalSlot, createPhysicalSlot, dropSlot } from './slots/physical-slots.js';
 import { stopReceiving } from './stop-receiving.js';
+import { hasErrorCode } from './system-error.js';
 
 /** Limit of one file call below the data directory: a local disk needs microseconds, a stuck one never answers. */
 const FILE_LIMIT_MS = 2000;
@@ -469,8 +470,12 @@ export class LocalPostgres implements Postgres {
     const isRunning = this.server.current() !== undefined && this.state.state === 'running' && !this.provision.isCustomBootstrap;
     const server = isRunning ? this.running() : undefined;
     const { isChanged } = await this.configuration.apply(settings, server, options).catch((error: unknown) => {
-      if (!(error instanceof ConnectionProblem)) throw error;
-      this.options.log.warning(`the settings are applied when the server answers again: ${error.message}`);
+      // What is wrong with the directory is told by each look at it.
+      if (hasErrorCode(error, 'EACCES', 'EPERM'))
+        this.options.log.debug('the settings are applied when the data directory can be read', error);
+      else if (error instanceof ConnectionProblem)
+        this.options.log.warning(`the settings are applied when the server answers again: ${error.message}`);
+      else throw error;
       this.mustReapply = true;
       return { isChanged: false };
     });
@@ -565,7 +570,7 @@ export class LocalPostgres implements Postgres {
     return (await this.control.systemId()) === undefined ? 'uninitialized' : 'primary';
   }
 
-  /** At the agent's start: takes over a server that runs already (postgres.md §3.5), once. */
+  /** At the agent's start, or when the directory can be read at last: takes over a server that runs already (postgres.md §3.5), once. */
   private async join(): Promise<void> {
     try {
       const isRunning = (await this.server.find()) !== undefined;
@@ -579,6 +584,11 @@ export class LocalPostgres implements Postgres {
       this.state.setState('starting');
       await this.lifecycle.checkStartup();
     } catch (error) {
+      if (hasErrorCode(error, 'EACCES', 'EPERM')) {
+        // The look that follows tells why; whether a server runs is known only when the directory can be read.
+        this.joining = undefined;
+        return;
+      }
       // Looking again is the next cycle's task.
       this.options.log.warning('the running server could not be looked at', error);
     }

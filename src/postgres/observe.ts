@@ -3,7 +3,7 @@ import type { Clock } from '../ports/clock.js';
 import type { Log } from '../ports/log.js';
 import type { PostgresObservation } from '../ports/postgres.js';
 import type { ControlDataReader } from './control-data/control-data.js';
-import { hasRecoveryConfiguration, isDataDirectoryEmpty } from './control-data/data-directory.js';
+import { hasRecoveryConfiguration, inaccessibleBecause, isDataDirectoryEmpty } from './control-data/data-directory.js';
 import type { ServerProbe } from './probe/server-probe.js';
 import { type FileGuard, FilesUnavailable } from './process/file-guard.js';
 import type { InstanceState } from './process/instance-state.js';
@@ -125,7 +125,11 @@ export class Observer {
       if (!(error instanceof FilesUnavailable) && !(error instanceof Error && 'code' in error)) throw error;
       const last = this.lastDirectory;
       return {
-        dataDirectory: { kind: 'inaccessible', error: error.message, ...(error instanceof FilesUnavailable ? { isSilent: true } : {}) },
+        dataDirectory: {
+          kind: 'inaccessible',
+          error: inaccessibleBecause(error, dataDir()),
+          ...(error instanceof FilesUnavailable ? { isSilent: true } : {}),
+        },
         majorVersion: last?.majorVersion ?? majorVersion,
         hasRecoveryConfiguration: last?.hasRecoveryConfiguration ?? false,
         systemId: this.systemId,

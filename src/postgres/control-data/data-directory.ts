@@ -1,5 +1,7 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
+import { userInfo } from 'node:os';
 import { join } from 'node:path';
+import { hasErrorCode } from '../system-error.js';
 
 /** `9.6` → 90600, `15` → 150000; 0 when the file is missing or says anything else. */
 export async function readMajorVersion(dataDir: string): Promise<number> {
@@ -23,6 +25,23 @@ export async function isDataDirectoryEmpty(dataDir: string): Promise<boolean> {
   if (await exists(join(dataDir, 'global', 'pg_control'))) return false;
   const names = await readdir(dataDir).catch(ignoreMissing);
   return names === undefined || names.every((name) => name.startsWith('.') || name === 'lost+found');
+}
+
+/** Why the data directory can't be read, for people: a missing right names the user who lacks it, and what it takes. */
+export function inaccessibleBecause(error: Error, dataDir: string): string {
+  if (!hasErrorCode(error, 'EACCES', 'EPERM')) return error.message;
+  return `${ownUser()} may not read ${dataDir}: it must own the directory, and may need access (x) to a folder above (${error.message})`;
+}
+
+function ownUser(): string {
+  try {
+    const { username, uid } = userInfo();
+    return `user ${username} (uid ${uid})`;
+  } catch (error) {
+    // In a container the user may have no name.
+    if (!hasErrorCode(error, 'ERR_SYSTEM_ERROR')) throw error;
+    return `the user of the agent (uid ${process.geteuid?.()})`;
+  }
 }
 
 /** A marker by which the server starts in recovery. */
