@@ -408,9 +408,15 @@ export class Agent {
   /** Takes a changed `/config` over for the decisions; an unusable one leaves the last valid in force. */
   private adoptConfig(view: ClusterView): void {
     const entry = view.config;
-    if (entry === undefined || !entry.isValid || Object.keys(entry.data).length === 0 || entry.modifyVersion === this.state.configVersion)
-      return;
+    if (entry === undefined || entry.modifyVersion === this.state.configVersion) return;
     this.state.configVersion = entry.modifyVersion;
+    if (!entry.isValid || Object.keys(entry.data).length === 0) {
+      const found = entry.found ?? 'an empty object';
+      this.ports.log.error(
+        `dynamic configuration refused, the one before stays in force: the key config holds ${found}, not the JSON object of settings`,
+      );
+      return;
+    }
     const parsed = parseGlobalConfig(entry.data);
     if ('invalid' in parsed) {
       this.ports.log.error(`dynamic configuration refused, the one before stays in force: ${parsed.invalid}`);

@@ -1,5 +1,6 @@
 import { type Milliseconds, seconds } from '../base/duration.js';
 import { isPlainObject, parseBool, parseInteger, pythonText } from '../base/python-values.js';
+import { ignoredValues } from './ignored-values.js';
 import { parseStandbyCluster, type StandbyCluster, standbyClusterProblems } from './standby-cluster.js';
 
 /** The three numbers that every member must agree on, in milliseconds. `loopWait + 2 * retryTimeout <= ttl` always holds. */
@@ -134,7 +135,7 @@ export function parseGlobalConfig(
     ignoreSlots: Array.isArray(data['ignore_slots']) ? data['ignore_slots'].filter(isPlainObject) : [],
     useSlots: postgresql['use_slots'] === undefined ? true : bool(postgresql['use_slots']),
   };
-  return { config, warnings: [...clamped.warnings, ...standbyClusterProblems(data['standby_cluster'])] };
+  return { config, warnings: [...clamped.warnings, ...ignoredValues(data), ...standbyClusterProblems(data['standby_cluster'])] };
 }
 
 function timeoutSetting(data: Readonly<Record<string, unknown>>, name: string, legacy: string): unknown {

@@ -12,6 +12,8 @@ export interface ConfigEntry {
   /** To notice a change; equal to `version` on most stores. */
   readonly modifyVersion: string;
   readonly isValid: boolean;
+  /** What stands there where it is no JSON object. */
+  readonly found?: string;
   readonly data: Readonly<Record<string, unknown>>;
 }
 
@@ -95,7 +97,20 @@ export function parseClusterView(keys: Iterable<StoredKey>): ClusterView {
 function parseConfigEntry(stored: StoredKey | undefined): ConfigEntry | undefined {
   if (stored === undefined) return undefined;
   const data = parseJsonObject(stored.value);
-  return { version: stored.version, modifyVersion: stored.modifyVersion ?? stored.version, isValid: data !== undefined, data: data ?? {} };
+  const versions = { version: stored.version, modifyVersion: stored.modifyVersion ?? stored.version };
+  if (data === undefined) return { ...versions, isValid: false, found: kindOfJson(stored.value), data: {} };
+  return { ...versions, isValid: true, data };
+}
+
+/** Not the value itself: a configuration that somebody mistyped may hold passwords. */
+function kindOfJson(text: string): string {
+  try {
+    const value = parseJson(text);
+    return value === null ? 'null' : Array.isArray(value) ? 'a list' : `a ${typeof value}`;
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    return text.trim() === '' ? 'nothing' : 'no JSON';
+  }
 }
 
 function parseLeader(stored: StoredKey | undefined, members: readonly Member[]): Leader | undefined {
