@@ -15,7 +15,7 @@ export interface ClusterStore {
 
 /** Programs and files of the person who runs patronictl. */
 export interface Workplace {
-  /** `-`: standard input, to its end. */
+  /** `-`: standard input, to its end. @throws UnreadableFile */
   readFile(path: string): Promise<string>;
   /** Opens an editor on `text`; the edited text. `prefix` begins the name of the file. */
   edit(text: string, prefix: string): Promise<string>;

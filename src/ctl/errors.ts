@@ -12,3 +12,13 @@ export class UsageError extends Error {
 export class Aborted extends Error {
   override readonly name = 'Aborted';
 }
+
+/** A file that an option names can't be read; `reason` as C's strerror words it. */
+export class UnreadableFile extends CtlError {
+  readonly reason: string;
+
+  constructor(path: string, reason: string, options?: ErrorOptions) {
+    super(`Can not read ${path}: ${reason}`, options);
+    this.reason = reason;
+  }
+}

@@ -3,7 +3,7 @@ import { accessSync, constants, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import type { Workplace } from './context.js';
-import { CtlError } from './errors.js';
+import { CtlError, UnreadableFile } from './errors.js';
 
 /** The files, the editor and the pager of the person at this machine. */
 export function nodeWorkplace(environment: NodeJS.ProcessEnv): Workplace {
@@ -45,8 +45,16 @@ async function readInput(path: string): Promise<string> {
     for await (const part of process.stdin) parts.push(Buffer.from(part));
     return Buffer.concat(parts).toString('utf8');
   } catch (error) {
-    throw new CtlError(`Can not read ${path}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+    throw new UnreadableFile(path, wordsOf(error), { cause: error });
   }
+}
+
+/** `ENOENT: no such file or directory, open 'x'` as everybody else says it. */
+function wordsOf(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  const words = /^(E[A-Z]+): ([^,]+),/.exec(message);
+  if (words?.[1] === 'EISDIR') return 'Is a directory';
+  return words?.[2] === undefined ? message : words[2].charAt(0).toUpperCase() + words[2].slice(1);
 }
 
 function firstProgram(names: readonly string[], environment: NodeJS.ProcessEnv): string | undefined {

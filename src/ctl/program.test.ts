@@ -119,6 +119,8 @@ const WRONG: readonly (readonly [words: string, complaint: string])[] = [
   ['dsn a b', 'Got unexpected extra argument (b)'],
   ['show-config a b c', 'Got unexpected extra arguments (b c)'],
   ['demote-cluster --port x', "Invalid value for '--port': 'x' is not a valid integer."],
+  ['query -f /none', "Invalid value for '--file' / '-f': '/none': No such file or directory"],
+  ['query -c x -f /none', "Invalid value for '--file' / '-f': '/none': No such file or directory"],
 ];
 
 for (const [words, complaint] of WRONG) {
@@ -162,7 +164,7 @@ const ERRORS: readonly (readonly [words: string, error: string, world?: Partial<
   ['dsn -m db1 -r any', '--role and --member are mutually exclusive options'],
   ['dsn -m db9', 'Can not find a suitable member'],
   ['query', 'You need to specify either --command or --file'],
-  ['query -c x -f y', '--file and --command are mutually exclusive options'],
+  ['query -c x -f y', '--file and --command are mutually exclusive options', { files: { y: '' } }],
   ['query -c x -r any -m db1', '--role and --member are mutually exclusive options'],
   ['restart none', "none cluster doesn't have any members", { keys: {} }],
   ['reload alpha db9 -r replica', "No 'replica' among provided members"],
@@ -193,6 +195,8 @@ const ERRORS: readonly (readonly [words: string, error: string, world?: Partial<
     'Aborting failover',
     { keys: { ...TWO_MEMBERS, config: { synchronous_mode: true }, sync: { leader: 'db1', sync_standby: 'db3' } }, input: ['n'] },
   ],
+  ['edit-config --apply /none', 'Can not read /none: No such file or directory'],
+  ['edit-config --replace /none --force', 'Can not read /none: No such file or directory'],
   ['pause', 'Cluster is already paused', { keys: PAUSED }],
   ['pause', 'Can not find accessible cluster member'],
   ['remove alpha', 'Cluster names specified do not match', { input: ['beta'] }],

@@ -1,7 +1,7 @@
 import { CommanderError } from 'commander';
 import { parseClusterView, type StoredKey } from '../../src/cluster/view.js';
 import type { ClusterStore, CtlContext, QueryResult } from '../../src/ctl/context.js';
-import { UsageError } from '../../src/ctl/errors.js';
+import { UnreadableFile, UsageError } from '../../src/ctl/errors.js';
 import { createProgram } from '../../src/ctl/program.js';
 import { type RestAnswer, RestUnreachable } from '../../src/ctl/rest-client.js';
 import { ManualClock } from './manual-clock.js';
@@ -80,7 +80,11 @@ export async function runCtl(world: CtlWorld, ...words: readonly string[]): Prom
       },
     },
     workplace: {
-      readFile: async (path) => world.files?.[path] ?? '',
+      readFile: async (path) => {
+        const text = world.files?.[path];
+        if (text === undefined) throw new UnreadableFile(path, 'No such file or directory');
+        return text;
+      },
       edit: async () => world.files?.['$EDITOR'] ?? '',
       page: async () => undefined,
     },

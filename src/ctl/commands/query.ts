@@ -1,6 +1,6 @@
 import { addressOf, connUrlOf, type Member } from '../../cluster/member.js';
 import type { CtlContext, QueryFailure, QueryResult, QuerySession } from '../context.js';
-import { CtlError } from '../errors.js';
+import { CtlError, UnreadableFile, UsageError } from '../errors.js';
 import { formatRows } from '../output/rows.js';
 import { loadGroups, membersByRole, type Role } from '../selection.js';
 import { prompt } from '../terminal.js';
@@ -25,11 +25,13 @@ export interface QueryOptions {
 /** patronictl.md §7.3: what goes wrong with the connection or the statement is a row of the output, not an error. */
 export async function query(context: CtlContext, cluster: string, options: QueryOptions): Promise<void> {
   const { role, member, file, command } = options;
+  // Standard input is read only when it is clear that it is wanted.
+  const statements = file === undefined || file === '-' ? undefined : await readStatements(context, file);
   if (role !== undefined && member !== undefined) throw new CtlError('--role and --member are mutually exclusive options');
   if (file !== undefined && command !== undefined) throw new CtlError('--file and --command are mutually exclusive options');
   if (file === undefined && command === undefined) throw new CtlError('You need to specify either --command or --file');
   const password = options.asksPassword ? await prompt(context.terminal, 'Password', undefined, true) : undefined;
-  const sql = command ?? (await context.workplace.readFile(file ?? '-'));
+  const sql = command ?? statements ?? (await context.workplace.readFile('-'));
   const target = pickMember(await loadGroups(context, cluster, options.group), options);
   let session: QuerySession | undefined;
   try {
@@ -41,6 +43,16 @@ export async function query(context: CtlContext, cluster: string, options: Query
     });
   } finally {
     await session?.close();
+  }
+}
+
+/** A file that can't be read is a wrong option here, as with Patroni; with edit-config it is a failure. */
+async function readStatements(context: CtlContext, file: string): Promise<string> {
+  try {
+    return await context.workplace.readFile(file);
+  } catch (error) {
+    if (!(error instanceof UnreadableFile)) throw error;
+    throw new UsageError(`Invalid value for '--file' / '-f': '${file}': ${error.reason}`);
   }
 }
 
