@@ -169,3 +169,25 @@ test('requests that are no HTTP/1 get an answer', async () => {
     assert.match(await raw(port, 'GET /primary HTTP/1.1\r\nConnection: close\r\n\r\n'), /^HTTP\/1.1 200 /);
   });
 });
+
+test('too much before the body is refused, and the server goes on', async () => {
+  await serving(new FakeAgentControl(), async (_, api) => {
+    const port = portOf(api);
+    const headers = (count: number): string => Array.from({ length: count }, (_each, at) => `X-${at}: y\r\n`).join('');
+    const closing = 'Connection: close\r\n\r\n';
+    for (const [what, request, code] of [
+      ['the longest line', `GET /primary?${'x'.repeat(65_536 - 22)} HTTP/1.1\r\n${closing}`, 200],
+      ['a line that is too long', `GET /primary?${'x'.repeat(65_536 - 21)} HTTP/1.1\r\n\r\n`, 414],
+      ['a line without end', `GET /primary?${'x'.repeat(2_000_000)}`, '(414|431)'],
+      ['a hundred headers', `GET /primary HTTP/1.1\r\n${headers(99)}${closing}`, 200],
+      ['one more', `GET /primary HTTP/1.1\r\n${headers(101)}\r\n`, 431],
+      ['many more', `POST /restart HTTP/1.1\r\nContent-Length: 2\r\n${headers(5000)}\r\n{}`, 431],
+      ['headers without end', `GET /primary HTTP/1.1\r\n${headers(100_000)}`, 431],
+      ['afterwards', `GET /primary HTTP/1.1\r\n${closing}`, 200],
+    ] as const) {
+      const answer = await raw(port, request);
+      assert.match(answer, new RegExp(`^HTTP/1.1 ${code} `), what);
+      if (code !== 200) assert.match(answer, /\r\nConnection: close\r\n/, what);
+    }
+  });
+});

@@ -2,6 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Server as TlsServer } from 'node:https';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Log } from '../ports/log.js';
 import type { RestApiSettings } from '../ports/settings.js';
@@ -12,8 +13,14 @@ export type Handler = (request: IncomingMessage, response: ServerResponse) => vo
 /** A request must be complete, and its headers sooner; long answers (a switchover) are not limited. */
 const REQUEST_MS = 30_000;
 const HEADERS_MS = 10_000;
-/** Load balancers ask without `Host`. */
-const OPTIONS = { requireHostHeader: false };
+/** Bytes of the request line, and of one header line; and how many of these (rest-api.md §1). */
+const LONGEST_LINE = 65_536;
+const MOST_HEADERS = 100;
+/** A refused client may be silent so long, and send so much more, before it is cut off; REQUEST_MS holds for it as well. */
+const LINGER_MS = 1000;
+const MOST_DRAINED = 16 * 1_048_576;
+/** Load balancers ask without `Host`. Lines that are a little too long come through the parser, so that they get the right answer. */
+const OPTIONS = { requireHostHeader: false, maxHeaderSize: 2 * LONGEST_LINE };
 /** Idle connections of load balancers that keep them. */
 const KEEP_ALIVE_MS = 60_000;
 
@@ -38,7 +45,9 @@ export class Listener {
     const handler: Handler = (request, response) => {
       // A connection of a socket that was given up ends with its next answer, else it would keep the old certificate for ever.
       if (this.server !== server) response.shouldKeepAlive = false;
-      this.handler(request, response);
+      const excess = excessOf(request);
+      if (excess === undefined) this.handler(request, response);
+      else refuse(request, response, excess);
     };
     const server = settings.certfile === undefined ? createServer(OPTIONS, handler) : await this.createTls(settings, handler);
     server.requestTimeout = REQUEST_MS;
@@ -100,16 +109,41 @@ export class Listener {
   }
 }
 
+/** The code for a request with too much before its body. */
+function excessOf({ url = '', method = '', rawHeaders }: IncomingMessage): 414 | 431 | undefined {
+  if (method.length + url.length + ' '.length + ' HTTP/1.1'.length > LONGEST_LINE) return 414;
+  if (rawHeaders.length / 2 > MOST_HEADERS) return 431;
+  const isTooLong = rawHeaders.some(
+    (name, at) => at % 2 === 0 && name.length + (rawHeaders[at + 1]?.length ?? 0) + ': '.length > LONGEST_LINE,
+  );
+  return isTooLong ? 431 : undefined;
+}
+
+/** Its body is not read: the connection ends with the answer. */
+function refuse(request: IncomingMessage, response: ServerResponse, code: 414 | 431): void {
+  const { contentType, body } = page(code);
+  request.resume();
+  response
+    .writeHead(code, ['Connection', 'close', 'Content-Type', contentType, 'Content-Length', String(Buffer.byteLength(body))])
+    .end(body);
+}
+
 /** What node's parser refuses: an unknown method, too long headers, bad syntax. A failed handshake or a reset gets no answer. */
-function answerBadRequest(error: Error & { readonly code?: string }, socket: Duplex): void {
-  if (!socket.writable || !error.code?.startsWith('HPE_')) {
+function answerBadRequest(error: Error & { readonly code?: string; readonly rawPacket?: Buffer }, socket: Duplex): void {
+  const isOfParser = error.code?.startsWith('HPE_') === true;
+  // It goes on sending after its answer: cut off at once it might not read that.
+  if (isOfParser && socket.writableEnded && !socket.destroyed && (socket as Socket).bytesRead < MOST_DRAINED) return;
+  if (!socket.writable || !isOfParser) {
     socket.destroy();
     return;
   }
-  const [code, reason, explanation = reason] = PARSER_ERRORS[error.code] ?? [400, 'Bad Request'];
+  const isInRequestLine = error.code === 'HPE_HEADER_OVERFLOW' && /^[A-Z]+ [^\n]*$/.test(error.rawPacket?.toString('latin1') ?? '');
+  const known = isInRequestLine ? TOO_LONG : PARSER_ERRORS[error.code ?? ''];
+  const [code, reason, explanation = reason] = known ?? [400, 'Bad Request'];
   answerRaw(socket, reason, page(code, explanation));
 }
 
+const TOO_LONG = [414, 'URI Too Long', undefined] as const;
 /** By the code of node's parser; everything else is 400. */
 const PARSER_ERRORS: Readonly<Record<string, readonly [code: number, reason: string, explanation?: string]>> = {
   HPE_INVALID_METHOD: [501, 'Not Implemented', 'Server does not support this operation'],
@@ -119,8 +153,9 @@ const PARSER_ERRORS: Readonly<Record<string, readonly [code: number, reason: str
 
 function answerRaw(socket: Duplex, reason: string, reply: Reply): void {
   socket.on('error', () => socket.destroy());
+  (socket as Socket).setTimeout(LINGER_MS, () => socket.destroy());
   const head = `HTTP/1.1 ${reply.code} ${reason}\r\nConnection: close\r\nContent-Type: ${reply.contentType}\r\nContent-Length: ${Buffer.byteLength(reply.body)}`;
-  socket.end(`${head}\r\n\r\n${reply.body}`, () => socket.destroy());
+  socket.end(`${head}\r\n\r\n${reply.body}`);
 }
 
 function tlsOptions(settings: RestApiSettings) {

@@ -21,6 +21,8 @@ const PAGES: Readonly<Record<number, string>> = {
   409: 'Conflict',
   411: 'Length Required',
   413: 'Content Too Large',
+  414: 'URI Too Long',
+  431: 'Request Header Fields Too Large',
   501: 'Not Implemented',
   502: 'Bad Gateway',
   503: 'Service Unavailable',

@@ -175,6 +175,8 @@ test('restart, reinitialize, failsafe', async () => {
     ['DELETE', '/restart', undefined, 200, 'scheduled restart deleted'],
     ['POST', '/reinitialize', { force: 'on', from_leader: true }, 200, 'reinitialize started'],
     ['POST', '/failsafe', { name: 'b', conn_url: 'c', api_url: 'u' }, 502],
+    ['POST', '/failsafe', '{', 502],
+    ['POST', '/failsafe', '', 502],
   );
   assert.deepEqual(control.done, ['reinitialize true true']);
   control.refusal = 'I am the leader, can not reinitialize';
@@ -188,6 +190,7 @@ test('T150: the question of a primary without store: a running primary refuses, 
   await check(
     new FakeAgentControl(standby).configure({ failsafe_mode: true }),
     ['POST', '/failsafe', { ...ping, ttl: 'x' }, 400],
+    ['POST', '/failsafe', '{', 400],
     ['POST', '/failsafe', { ...ping, ttl: 1e9 }, 400],
     ['POST', '/failsafe', { ...ping, ttl: 20 }, 200, 'Accepted'],
     ['POST', '/failsafe', { ...ping, name: 'other' }, 503, 'b was accepted a moment ago'],

@@ -14,7 +14,7 @@ import { Listener } from './listener.js';
 import { json, page, Refusal, type Reply, text } from './reply.js';
 import { patchConfig, putConfig } from './routes/config.js';
 import { getDocument } from './routes/documents.js';
-import { acceptFailsafe } from './routes/failsafe.js';
+import { acceptFailsafe, refuseFailsafe } from './routes/failsafe.js';
 import { deleteRestart, reinitialize, restart } from './routes/server.js';
 import { deleteSwitchover, requestLeader } from './routes/switchover.js';
 import { statusDocument } from './status-document.js';
@@ -185,6 +185,8 @@ export class RestApi {
       return this.send(response, page(501, `Server does not support this operation ('${request.method}')`));
     }
     await this.access.check(request, this.control.snapshot().view, route.countsMembers !== false);
+    const refusal = route.refuse?.(this.control);
+    if (refusal !== undefined) throw new Refusal(refusal);
     const body = route.body === 'none' ? {} : await readBody(request, route.body === 'required');
     if (route.body === 'none') request.resume();
     this.send(response, await route.run(this.control, this.clock, body));
@@ -217,6 +219,8 @@ interface Route {
   readonly body: 'required' | 'optional' | 'none';
   /** False: the members' addresses do not open this door. */
   readonly countsMembers?: false;
+  /** The answer that does not depend on the body, which may be anything then. */
+  readonly refuse?: (control: AgentControl) => Reply | undefined;
   readonly run: (control: AgentControl, clock: Clock, body: Awaited<ReturnType<typeof readBody>>) => Promise<Reply> | Reply;
 }
 
@@ -230,7 +234,12 @@ const ROUTES: Readonly<Record<string, Route>> = {
   'POST restart': { body: 'optional', run: restart },
   'DELETE restart': { body: 'none', run: (control) => deleteRestart(control) },
   'POST reinitialize': { body: 'optional', run: (control, _, body) => reinitialize(control, body) },
-  'POST failsafe': { body: 'required', countsMembers: false, run: (control, _, body) => acceptFailsafe(control, body) },
+  'POST failsafe': {
+    body: 'required',
+    countsMembers: false,
+    refuse: refuseFailsafe,
+    run: (control, _, body) => acceptFailsafe(control, body),
+  },
   'POST reload': {
     body: 'none',
     run: (control) => {

@@ -7,9 +7,16 @@ import { page, type Reply, text } from '../reply.js';
 /** Seconds. A member must not be held back for longer by one request, whoever sent it. */
 const MOST_TTL = 3600;
 
+/** Without the mode nothing is accepted, whatever the body says. */
+export function refuseFailsafe(control: AgentControl): Reply | undefined {
+  return control.snapshot().config.failsafeMode ? undefined : page(502);
+}
+
 /** `POST /failsafe` (rest-api.md §10.11): a primary without store asks whether it may go on. */
 export function acceptFailsafe(control: AgentControl, body: JsonObject): Reply {
-  if (!control.snapshot().config.failsafeMode) return page(502);
+  // Once more: it may have been switched off while the body was read.
+  const refusal = refuseFailsafe(control);
+  if (refusal !== undefined) return refusal;
   const { name, conn_url, api_url } = body;
   if (typeof name !== 'string' || typeof conn_url !== 'string' || typeof api_url !== 'string') return page(400);
   const slots = isJsonObject(body['slots']) ? positions(body['slots']) : undefined;
