@@ -15,7 +15,7 @@ import { type Facts, fencingMargin, isPrimary, type KnownObservation, type Obser
 import { armed } from '../ha/rewind.js';
 import { cloneSource, remoteMember, upstreamOf } from '../ha/upstream.js';
 import type { AgentControl } from '../ports/agent-control.js';
-import { type DcsEvent, DcsUnavailable } from '../ports/dcs.js';
+import { type CallOptions, type DcsEvent, DcsUnavailable } from '../ports/dcs.js';
 import type { PostgresObservation } from '../ports/postgres.js';
 import { AgentController } from './control.js';
 import type { AgentPorts } from './environment.js';
@@ -72,7 +72,8 @@ export class Agent {
   private readonly controller: AgentController;
   private wakeUp: (() => void) | undefined;
   private isWoken = false;
-  private isStopping = false;
+  /** Aborted by `stop`: gives up the reading of a store that does not answer. */
+  private readonly stopping = new AbortController();
   private isReloadWanted = false;
   private wakesOnMembers = false;
   private isNameChecked = false;
@@ -127,7 +128,7 @@ export class Agent {
       sync: this.sync,
       logicalSlots: this.logicalSlots,
       look: () => this.lookAtServer(),
-      reload: () => this.load(),
+      reload: () => this.load({ signal: this.stopping.signal }),
       applyScheduledRestart: (o) =>
         applyScheduledRestart(o, { ...ports, state: this.state, jobs: this.jobs, controller: this.controller, wake: () => this.wake() }),
       checkpointAfterPromote: () => this.beside('the first checkpoint', this.checkpointAfterPromote()),
@@ -164,8 +165,12 @@ export class Agent {
 
   /** Orders the shutdown; `run` resolves when it is done. */
   stop(): void {
-    this.isStopping = true;
+    this.stopping.abort();
     this.wake();
+  }
+
+  private get isStopping(): boolean {
+    return this.stopping.signal.aborted;
   }
 
   /**
@@ -270,7 +275,10 @@ export class Agent {
       await this.ports.configuration.reloadLocal();
     }
     const startedAt = this.ports.clock.monotonic();
-    const [isLoaded] = await Promise.all([this.firstLoad ?? this.tryLoad(this.storeBudget()), this.lookAtServer()]);
+    const [isLoaded] = await Promise.all([
+      this.firstLoad ?? this.tryLoad({ timeoutMs: this.storeBudget(), signal: this.stopping.signal }),
+      this.lookAtServer(),
+    ]);
     this.firstLoad = undefined;
     // While the store was slow the server may have changed: decisions rest on how it is now.
     if (this.ports.clock.monotonic() - startedAt > STALE_LOOK_MS) await this.lookAtServer();
@@ -283,6 +291,8 @@ export class Agent {
     let facts: Facts = {};
     let isKnown = isLoaded;
     for (let round = 0; round < MAX_ROUNDS; round++) {
+      // Without a view only the shutdown follows, which stops the server in order; to demote it first would be a second way.
+      if (this.isStopping && !isKnown) return {};
       // What was seen of the server while a job ran counts no more when it has ended; nor do answers that rest on it.
       for (let more = this.jobs.takeEnded(); more.length > 0; more = this.jobs.takeEnded()) {
         ended = [...ended, ...more];
@@ -299,7 +309,6 @@ export class Agent {
       if (effect.exit !== undefined) return { exit: effect.exit };
       if (effect.isUnavailable) {
         isKnown = false;
-        this.state.view = undefined;
         continue;
       }
       facts = { ...facts, ...effect.facts };
@@ -320,7 +329,7 @@ export class Agent {
         if (effect.isFailed === true) break;
       } catch (error) {
         if (!(error instanceof DcsUnavailable) || !isKnown) throw error;
-        this.ports.log.error(`Error communicating with DCS: ${error.message}`);
+        if (!this.isStopping) this.storeFailed(error);
         return { facts, isUnavailable: true };
       }
     }
@@ -370,10 +379,10 @@ export class Agent {
   }
 
   /** Reads the view into the state, with the configuration that it carries. @throws DcsUnavailable */
-  private async load(timeoutMs = this.state.config.retryTimeoutMs): Promise<void> {
+  private async load(options: Partial<CallOptions> = {}): Promise<void> {
     const { clock, dcs, configuration } = this.ports;
     const startedAt = clock.monotonic();
-    const view = await dcs.load({ timeoutMs });
+    const view = await dcs.load({ timeoutMs: this.state.config.retryTimeoutMs, ...options });
     this.state.view = view;
     this.state.viewAt = clock.monotonic();
     this.state.dcsLastSeen = Math.floor(clock.wall() / 1000);
@@ -393,16 +402,21 @@ export class Agent {
     return milliseconds(Math.min(retryTimeoutMs, Math.max(spare, LEAST_STORE_BUDGET_MS)));
   }
 
-  private async tryLoad(timeoutMs?: Milliseconds): Promise<boolean> {
+  private async tryLoad(options: Partial<CallOptions> = {}): Promise<boolean> {
     try {
-      await this.load(timeoutMs);
+      await this.load(options);
       return true;
     } catch (error) {
       if (!(error instanceof DcsUnavailable)) throw error;
-      this.ports.log.error(`Error communicating with DCS: ${error.message}`);
-      this.state.view = undefined;
+      if (options.signal?.aborted !== true) this.storeFailed(error);
       return false;
     }
+  }
+
+  /** Not called for a reading that the shutdown gave up: that says nothing of the store, and the last view helps to hand over. */
+  private storeFailed(error: DcsUnavailable): void {
+    this.ports.log.error(`Error communicating with DCS: ${error.message}`);
+    this.state.view = undefined;
   }
 
   /** Takes a changed `/config` over for the decisions; an unusable one leaves the last valid in force. */
@@ -520,7 +534,7 @@ export class Agent {
     const { clock, log } = this.ports;
     const until = clock.monotonic() + this.state.config.retryTimeoutMs;
     for (let left = until - clock.monotonic(); left > 0 && !this.isStopping; left = until - clock.monotonic()) {
-      this.firstLoad = await this.tryLoad(milliseconds(left));
+      this.firstLoad = await this.tryLoad({ timeoutMs: milliseconds(left), signal: this.stopping.signal });
       if (this.firstLoad) return;
       log.info('Can not get cluster from dcs');
       await clock.sleep(Math.min(START_RETRY_MS, until - clock.monotonic()));
