@@ -1,5 +1,5 @@
 import type { Timings } from './cluster/dynamic-config.js';
-import { ConfigError, shownValue } from './config/errors.js';
+import { ConfigError } from './config/errors.js';
 import type { Clock } from './ports/clock.js';
 import { type Dcs, DcsSettingError } from './ports/dcs.js';
 import type { Log } from './ports/log.js';
@@ -72,13 +72,6 @@ type KubernetesParts = Parameters<typeof import('./dcs/kubernetes/kubernetes-dcs
 
 async function openKubernetes(options: Omit<KubernetesParts, 'surroundings'>): Promise<Dcs> {
   const { createKubernetes } = await import('./dcs/kubernetes/kubernetes-dcs.js');
-  const { KubernetesSettingsError } = await import('./dcs/kubernetes/errors.js');
   const { parseYaml } = await import('./config/yaml.js');
-  try {
-    return createKubernetes({ ...options, surroundings: { environment: process.env, parseYaml } });
-  } catch (error) {
-    if (!(error instanceof KubernetesSettingsError)) throw error;
-    const { path, message, value } = error;
-    throw new ConfigError([{ path, message, value: value === undefined ? undefined : shownValue(path, value) }]);
-  }
+  return createKubernetes({ ...options, surroundings: { environment: process.env, parseYaml } });
 }

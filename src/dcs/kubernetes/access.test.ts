@@ -11,12 +11,12 @@ import { milliseconds } from '../../base/duration.js';
 import { parseYaml } from '../../config/yaml.js';
 import { nodeClock } from '../../platform/node-clock.js';
 import { nodeRandom } from '../../platform/node-random.js';
+import { DcsSettingError } from '../../ports/dcs.js';
 import { Deadline } from '../shared/retry.js';
 import { type ApiAccess, apiAccess } from './access.js';
 import { originsOf } from './api-servers.js';
 import { fixedAuthorization } from './authorization.js';
 import { KubernetesClient } from './client.js';
-import { KubernetesSettingsError } from './errors.js';
 import { parseKubernetesSettings } from './settings.js';
 
 const settings = parseKubernetesSettings({ labels: {}, context: 'x' }, 'demo');
@@ -48,7 +48,7 @@ test('inside of a pod the service account counts, and its token is read again af
   rmSync(join(folder, 'token'));
   await clock.advance(61_000);
   assert.equal(access.authorization.header(), 'Bearer three', 'the last one goes on');
-  assert.throws(() => apiAccess(settings, { environment, parseYaml, serviceAccountFolder: folder }, clock), KubernetesSettingsError);
+  assert.throws(() => apiAccess(settings, { environment, parseYaml, serviceAccountFolder: folder }, clock), DcsSettingError);
 });
 
 test('a kubeconfig: context, credentials, certificates as data or as files beside it', (t) => {
@@ -83,13 +83,14 @@ test('a kubeconfig: context, credentials, certificates as data or as files besid
       access(cluster, user);
       return 'accepted';
     } catch (error) {
-      assert.ok(error instanceof KubernetesSettingsError);
+      assert.ok(error instanceof DcsSettingError);
       return error.message;
     }
   };
   assert.match(refused({ server }, { exec: { command: 'aws' } }), /"exec" is not supported; use a token, tokenFile or client certificate/);
   assert.match(refused({ server: 'ftp://h' }, {}), /no http or https URL/);
-  assert.match(refused({}, {}), /has no server/);
+  assert.match(refused({}, {}), /^kubernetes\.context: .* has no server/);
+  assert.match(refused({ server: 'ftp://u:secret@h' }, {}), /^kubernetes\.context: 'ftp:\/\/\*\*\*@h' /);
   assert.match(refused({ server, 'certificate-authority': 'pki/none' }, {}), /can't be read/);
 });
 

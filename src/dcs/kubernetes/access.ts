@@ -24,7 +24,7 @@ export interface Surroundings {
   readonly serviceAccountFolder?: string;
 }
 
-/** The service account inside of a pod; else the kubeconfig. @throws KubernetesSettingsError */
+/** The service account inside of a pod; else the kubeconfig. @throws DcsSettingError */
 export function apiAccess(settings: KubernetesSettings, surroundings: Surroundings, clock: Clock): ApiAccess {
   const { environment, parseYaml } = surroundings;
   return inClusterAccess(settings, surroundings, clock) ?? kubeconfigAccess(settings, environment, parseYaml, clock);

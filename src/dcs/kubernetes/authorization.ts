@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { Clock } from '../../ports/clock.js';
-import { KubernetesSettingsError } from './errors.js';
+import { settingError } from './errors.js';
 
 /** Kubernetes replaces token files long before their end; the old token goes on until it is refused. */
 const TOKEN_MAX_AGE_MS = 60_000;
@@ -12,12 +12,12 @@ export interface Authorization {
   renew(): boolean;
 }
 
-/** A file that a setting names. @throws KubernetesSettingsError */
+/** A file that a setting names. @throws DcsSettingError */
 export function readSetting(file: string, path: string): Buffer {
   try {
     return readFileSync(file);
   } catch (error) {
-    throw new KubernetesSettingsError(path, `can't be read: ${(error as Error).message}`, file);
+    throw settingError(path, `can't be read: ${(error as Error).message}`, file);
   }
 }
 

@@ -1,3 +1,5 @@
+import { pythonRepr } from '../../base/python-values.js';
+import { DcsSettingError } from '../../ports/dcs.js';
 /**
  * What an error answer means for the request (dcs.md §14.3).
  * `unavailable`: it can't be served now, and may have been applied. `denied`: the credentials do not suffice.
@@ -29,17 +31,16 @@ export class KubernetesError extends Error {
   }
 }
 
-/** The settings can't be used: which one, and why. */
-export class KubernetesSettingsError extends Error {
-  override readonly name = 'KubernetesSettingsError';
-  readonly path: string;
-  readonly value: unknown;
+/** @param message without path and value. A value is no secret here, but an URL may hold credentials. */
+export function settingError(path: string, message: string, value?: unknown): DcsSettingError {
+  return new DcsSettingError(value === undefined ? `${path}: ${message}` : `${path}: ${shown(value)} ${message}`);
+}
 
-  constructor(path: string, message: string, value?: unknown) {
-    super(message);
-    this.path = path;
-    this.value = value;
-  }
+function shown(value: unknown): string {
+  if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'a list' : 'a dictionary';
+  return pythonRepr(value)
+    .replace(/(:\/\/)[^/@\s]*@/, '$1***@')
+    .slice(0, MAX_TEXT);
 }
 
 const MAX_TEXT = 300;

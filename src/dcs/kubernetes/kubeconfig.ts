@@ -4,12 +4,12 @@ import { isPlainObject } from '../../base/python-values.js';
 import type { Clock } from '../../ports/clock.js';
 import type { TlsSettings } from '../shared/http-client.js';
 import { type Authorization, fixedAuthorization, readSetting, TokenFile } from './authorization.js';
-import { KubernetesSettingsError } from './errors.js';
+import { settingError } from './errors.js';
 import type { KubernetesSettings } from './settings.js';
 
 type Entry = Readonly<Record<string, unknown>>;
 
-/** Access as the context of a kubeconfig says (`$KUBECONFIG` or `~/.kube/config`). @throws KubernetesSettingsError */
+/** Access as the context of a kubeconfig says (`$KUBECONFIG` or `~/.kube/config`). @throws DcsSettingError */
 export function kubeconfigAccess(
   { context, cacert }: KubernetesSettings,
   environment: Readonly<Record<string, string | undefined>>,
@@ -21,13 +21,13 @@ export function kubeconfigAccess(
   const chosen = entryNamed(document, 'contexts', 'context', context);
   if (chosen === undefined) {
     const names = namesOf(document, 'contexts').join(', ') || 'none';
-    throw new KubernetesSettingsError('kubernetes.context', `is not in ${file}; there are: ${names}`, context);
+    throw settingError('kubernetes.context', `is not in ${file}; there are: ${names}`, context);
   }
   const cluster = entryNamed(document, 'clusters', 'cluster', chosen['cluster']);
   const user = entryNamed(document, 'users', 'user', chosen['user']);
   const server = cluster?.['server'];
   if (cluster === undefined || typeof server !== 'string')
-    throw new KubernetesSettingsError('kubernetes.context', `${file} has no server for it`, context);
+    throw settingError('kubernetes.context', `${file} has no server for it`, context);
   const folder = dirname(resolve(file));
   return {
     origin: originOf(server, file),
@@ -42,9 +42,9 @@ function readDocument(file: string, parseYaml: (text: string) => unknown): Entry
     if (isPlainObject(document)) return document;
   } catch (error) {
     const why = (error as Error).message.split('\n')[0];
-    throw new KubernetesSettingsError('kubernetes', `neither a pod's service account nor a kubeconfig: ${file} can't be read: ${why}`);
+    throw settingError('kubernetes', `neither a pod's service account nor a kubeconfig: ${file} can't be read: ${why}`);
   }
-  throw new KubernetesSettingsError('kubernetes', `${file} is no kubeconfig`);
+  throw settingError('kubernetes', `${file} is no kubeconfig`);
 }
 
 function list(document: Entry, kind: string): readonly Entry[] {
@@ -68,7 +68,7 @@ function originOf(server: string, file: string): string {
   } catch {
     // Said below.
   }
-  throw new KubernetesSettingsError('kubernetes.context', `${file}: the server is no http or https URL`, server);
+  throw settingError('kubernetes.context', `${file}: the server is no http or https URL`, server);
 }
 
 /** `certificate-authority-data` counts before `certificate-authority`, as everywhere in kubeconfig. */
@@ -96,10 +96,7 @@ function authorizationOf(user: Entry, folder: string, file: string, clock: Clock
     return fixedAuthorization(`Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`);
   for (const key of ['exec', 'auth-provider']) {
     if (user[key] !== undefined)
-      throw new KubernetesSettingsError(
-        'kubernetes.context',
-        `${file}: "${key}" is not supported; use a token, tokenFile or client certificate`,
-      );
+      throw settingError('kubernetes.context', `${file}: "${key}" is not supported; use a token, tokenFile or client certificate`);
   }
   return fixedAuthorization(undefined);
 }

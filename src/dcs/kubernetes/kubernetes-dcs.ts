@@ -51,7 +51,7 @@ export interface KubernetesOptions {
   readonly isReadOnlyClient?: boolean;
 }
 
-/** The store of section `kubernetes`. @throws KubernetesSettingsError */
+/** The store of section `kubernetes`. @throws DcsSettingError */
 export function createKubernetes(options: KubernetesOptions): Dcs {
   return new KubernetesDcs(options);
 }

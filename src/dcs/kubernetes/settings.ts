@@ -1,5 +1,5 @@
 import { isPlainObject, parseBool, parseInteger, pythonText } from '../../base/python-values.js';
-import { KubernetesSettingsError } from './errors.js';
+import { settingError } from './errors.js';
 
 const DEFAULT_SCOPE_LABEL = 'cluster-name';
 const DEFAULT_POSTGRES_PORT = 5432;
@@ -41,11 +41,10 @@ export interface KubernetesSettings {
 
 type Section = Readonly<Record<string, unknown>>;
 
-/** Reads the section `kubernetes`. @throws KubernetesSettingsError */
+/** Reads the section `kubernetes`. @throws DcsSettingError */
 export function parseKubernetesSettings(section: Section, scope: string): KubernetesSettings {
   const labels = labelsOf(section['labels'], 'labels');
-  if (labels === undefined)
-    throw new KubernetesSettingsError('kubernetes.labels', 'must be a map of labels, {} at least', section['labels']);
+  if (labels === undefined) throw settingError('kubernetes.labels', 'must be a map of labels, {} at least', section['labels']);
   return {
     namespace: text(section, 'namespace') ?? 'default',
     labels: { ...labels, [text(section, 'scope_label') ?? DEFAULT_SCOPE_LABEL]: scope },
@@ -76,17 +75,17 @@ export function retriableCodesOf(section: Section): ReadonlySet<number> {
 
 function labelsOf(value: unknown, key: string): Labels | undefined {
   if (value === undefined || value === null) return undefined;
-  if (!isPlainObject(value)) throw new KubernetesSettingsError(`kubernetes.${key}`, 'must be a map of labels', value);
+  if (!isPlainObject(value)) throw settingError(`kubernetes.${key}`, 'must be a map of labels', value);
   return Object.fromEntries(Object.entries(value).map(([name, label]) => [name, pythonText(label)]));
 }
 
 function portsOf(value: unknown): readonly EndpointPort[] {
   const list = Array.isArray(value) && value.length > 0 ? value : [{}];
   return list.map((item, i) => {
-    if (!isPlainObject(item)) throw new KubernetesSettingsError(`kubernetes.ports.${i}`, 'must be a map with port, name, protocol', item);
+    if (!isPlainObject(item)) throw settingError(`kubernetes.ports.${i}`, 'must be a map with port, name, protocol', item);
     const port = item['port'] === undefined ? DEFAULT_POSTGRES_PORT : parseInteger(item['port']);
     if (port === undefined || port < 1 || port > 65535)
-      throw new KubernetesSettingsError(`kubernetes.ports.${i}.port`, 'must be a port number, 1 to 65535', item['port']);
+      throw settingError(`kubernetes.ports.${i}.port`, 'must be a port number, 1 to 65535', item['port']);
     const [name, protocol] = [text(item, 'name'), text(item, 'protocol')];
     return { port, ...(name === undefined ? {} : { name }), ...(protocol === undefined ? {} : { protocol }) };
   });
