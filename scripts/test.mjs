@@ -1,7 +1,7 @@
 // Runs everything: setup, build, checks, and all suites from unit tests to the package. The last line is
 // "N passed, N failed", summed over the suites; the exit code is 0 only when nothing failed.
-// Usage: npm test -- [--only SUITE[,SUITE…]] [PATTERN]     SUITE: check unit stores postgres sim integration chaos package node
-//        PATTERN: only test files whose path contains it
+// Usage: npm test -- [--only SUITE[,SUITE…]] [PATTERN…]    SUITE: check unit stores postgres sim integration chaos package node
+//        PATTERN: only test files whose path contains it, or one of them; suites that are no files are left out then
 
 import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -26,7 +26,7 @@ const CHAOS_MINUTES = 5;
 const FILE_LIMIT_MS = 10 * 60_000;
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { only: { type: 'string' } } });
-const pattern = positionals[0] ?? '';
+const patterns = positionals;
 const scratch = mkdtempSync(join(tmpdir(), 'patroni-test-'));
 chmodSync(scratch, 0o777);
 let checkout = { root, remove: () => {} };
@@ -43,7 +43,7 @@ function testFiles(folder, accept) {
   return readdirSync(top, { recursive: true })
     .filter((name) => name.endsWith('.ts') && accept(name))
     .map((name) => join('build', folder, name.replace(/\.ts$/, '.js')))
-    .filter((path) => path.includes(pattern))
+    .filter((path) => patterns.length === 0 || patterns.some((pattern) => path.includes(pattern)))
     .sort();
 }
 
@@ -51,6 +51,8 @@ const isUnit = (name) => /(^|\/)[^/.]+(\.property)?\.test\.ts$/.test(name);
 const isStore = (name) => /\.(etcd|consul|zookeeper|kubernetes)\.test\.ts$/.test(name);
 const isPostgres = (name) => /\.pg\.test\.ts$/.test(name);
 
+/** Suites of test files; the others run as a whole. */
+const OF_FILES = new Set(['unit', 'stores', 'postgres', 'integration']);
 // Suites that start what `npm run build` makes.
 const BUNDLED = new Set(['integration', 'chaos', 'package', 'node']);
 
@@ -201,8 +203,17 @@ const suites = [
   { name: 'node', run: () => script('smoke-node.mjs') },
 ];
 
+/** The suites that are asked for; undefined: all. */
+function wantedSuites() {
+  const named = values.only?.split(',');
+  if (patterns.length === 0) return named;
+  const wanted = (named ?? [...OF_FILES]).filter((name) => OF_FILES.has(name) || !suites.some((suite) => suite.name === name));
+  if (wanted.length === 0) throw new Error(`${patterns.join(' ')}: only ${[...OF_FILES].join(', ')} consist of test files to choose from`);
+  return wanted;
+}
+
 async function main() {
-  const only = values.only?.split(',');
+  const only = wantedSuites();
   const unknown = only?.filter((name) => !suites.some((suite) => suite.name === name)) ?? [];
   if (unknown.length > 0) throw new Error(`unknown suite: ${unknown.join(', ')}; there are ${suites.map(({ name }) => name).join(', ')}`);
   refuseOrphans();
