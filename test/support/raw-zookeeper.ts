@@ -1,8 +1,11 @@
-import { Connection, type Credential } from '../../src/dcs/zookeeper/connection.js';
+import { Connection, type Credential, SessionEnded } from '../../src/dcs/zookeeper/connection.js';
 import { type Acl, getRequest, isCode, NEW_SESSION, type Node, type Write, writeRequest } from '../../src/dcs/zookeeper/protocol.js';
 import { nodeClock } from '../../src/platform/node-clock.js';
+import { javaRandomBytes } from './java-random.js';
 
 const TIMEOUT_MS = 5000;
+/** What a server makes the password of a session from, together with its number. */
+const SESSION_SEED = 0xb3415c00n;
 const OPEN: readonly Acl[] = [{ permissions: 31, scheme: 'world', id: 'anyone' }];
 
 /** A connection past the client under test, with a session of its own. */
@@ -17,13 +20,19 @@ export class RawZooKeeper {
 
   static async connect(
     port: number,
-    options: { readonly credentials?: readonly Credential[]; readonly acl?: readonly Acl[]; readonly timeoutMs?: number } = {},
+    options: {
+      readonly credentials?: readonly Credential[];
+      readonly acl?: readonly Acl[];
+      readonly timeoutMs?: number;
+      /** Of somebody else, whose connection ends by that. */
+      readonly session?: bigint;
+    } = {},
   ): Promise<RawZooKeeper> {
     const connection = await Connection.open({
       server: { host: '127.0.0.1', name: '127.0.0.1', port },
       tls: undefined,
       clock: nodeClock,
-      greeting: { ...NEW_SESSION, timeoutMs: options.timeoutMs ?? 60_000, seenZxid: 0n },
+      greeting: { ...sessionOf(options.session), timeoutMs: options.timeoutMs ?? 60_000, seenZxid: 0n },
       credentials: options.credentials ?? [],
       timeoutMs: TIMEOUT_MS,
       signal: new AbortController().signal,
@@ -71,4 +80,19 @@ export class RawZooKeeper {
       throw error;
     }
   }
+}
+
+/** Closes a session in its owner's name. Who comes back on it before that is through ends this connection: then once more. */
+export async function endSession(port: number, session: bigint): Promise<void> {
+  for (;;) {
+    const thief = await RawZooKeeper.connect(port, { session }).catch((error: unknown) => {
+      if (!(error instanceof SessionEnded)) throw error;
+    });
+    if (thief === undefined) return;
+    await thief.close();
+  }
+}
+
+function sessionOf(id: bigint | undefined): { readonly sessionId: bigint; readonly password: Buffer } {
+  return id === undefined ? NEW_SESSION : { sessionId: id, password: javaRandomBytes(id ^ SESSION_SEED, 16) };
 }

@@ -1,5 +1,6 @@
 /** A real server of a store, in a scratch directory, on loopback. */
 export interface StoreServer {
+  /** As settings name it. */
   readonly url: string;
   readonly port: number;
   /** SIGKILL; the data stays. */

@@ -5,32 +5,21 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from './etcd-server.js';
+import type { StoreServer } from './store-server.js';
 
 const START_TIMEOUT_MS = 60_000;
 const TICK_MS = 200;
+const HEAP_MB = 96;
 /** Where scripts/lib/zookeeper.mjs unpacks it. */
 export const JARS = '/var/tmp/patroni-zookeeper/usr/share/java';
 /** The last server without the requests that came with 3.6. */
 export const OLD_JARS = '/var/tmp/patroni-zookeeper-old/usr/share/java';
 
-/** A real ZooKeeper in a scratch directory. */
-export interface ZooKeeperServer {
-  readonly port: number;
-  /** SIGKILL; the data stays. */
-  kill(): Promise<void>;
-  /** Starts a killed server again, with its data. */
-  restart(): Promise<void>;
-  /** SIGSTOP and SIGCONT: connections stay open, nothing is answered. */
-  freeze(): void;
-  thaw(): void;
-  /** Ends it and removes its data. */
-  stop(): Promise<void>;
-}
-
 export interface ZooKeeperServerOptions {
   readonly jars?: string;
   /** Over the lines of the configuration file. */
   readonly settings?: Readonly<Record<string, string | number>>;
+  readonly heapMb?: number;
   /** Java properties. */
   readonly properties?: Readonly<Record<string, string>>;
   /** The number of this server, and where the servers of its ensemble talk to each other: `host:port:port`. */
@@ -41,21 +30,26 @@ export interface ZooKeeperServerOptions {
   readonly address?: { readonly host: string; readonly port: number };
 }
 
-/** Heap and compiler of a server that starts fast and lives for a minute. */
-const JVM = ['-Xmx96m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-XX:-UsePerfData'];
+/** Collector and compiler of a server that starts fast and lives for a minute. */
+const JVM = ['-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-XX:-UsePerfData'];
 
 /** The command line of a server. */
-export function zookeeperArguments(jars: string, configFile: string, properties: Readonly<Record<string, string>> = {}): string[] {
+export function zookeeperArguments(
+  jars: string,
+  configFile: string,
+  { properties = {}, heapMb = HEAP_MB }: Pick<ZooKeeperServerOptions, 'properties' | 'heapMb'> = {},
+): string[] {
   // Of the many logging back ends of the package none is wanted.
   const path = readdirSync(jars).filter(
     (name) => name.endsWith('.jar') && !/^slf4j-(?!api|nop)|^jcl-|^jul-|^log4j-over-|-\d[\d.]*\S*\.jar$/.test(name),
   );
   const given = Object.entries({ 'zookeeper.admin.enableServer': 'false', ...properties }).map(([key, value]) => `-D${key}=${value}`);
   const main = 'org.apache.zookeeper.server.quorum.QuorumPeerMain';
-  return [...JVM, ...given, '-cp', path.map((name) => join(jars, name)).join(':'), main, configFile];
+  return [`-Xmx${heapMb}m`, ...JVM, ...given, '-cp', path.map((name) => join(jars, name)).join(':'), main, configFile];
 }
 
-export async function startZooKeeper(options: ZooKeeperServerOptions = {}): Promise<ZooKeeperServer> {
+/** A real one. */
+export async function startZooKeeper(options: ZooKeeperServerOptions = {}): Promise<StoreServer> {
   const directory = await mkdtemp(join(tmpdir(), 'zookeeper-test-'));
   const host = options.address?.host ?? '127.0.0.1';
   const port = options.securePort ?? options.address?.port ?? (await freePort());
@@ -77,7 +71,7 @@ export async function startZooKeeper(options: ZooKeeperServerOptions = {}): Prom
       .map(([key, value]) => `${key}=${value}\n`)
       .join(''),
   );
-  const args = zookeeperArguments(options.jars ?? JARS, file, options.properties);
+  const args = zookeeperArguments(options.jars ?? JARS, file, options);
   let child: ChildProcess;
   const run = async (): Promise<void> => {
     child = spawn('java', args, { stdio: 'ignore' });
@@ -92,6 +86,7 @@ export async function startZooKeeper(options: ZooKeeperServerOptions = {}): Prom
   };
   await run();
   return {
+    url: `${host}:${port}`,
     port,
     kill,
     restart: run,
@@ -125,7 +120,7 @@ export function untilStopped(pid: number): void {
 export async function startEnsemble(
   options: ZooKeeperServerOptions = {},
   addresses: readonly NonNullable<ZooKeeperServerOptions['address']>[] = [],
-): Promise<readonly ZooKeeperServer[]> {
+): Promise<readonly StoreServer[]> {
   const peers: string[] = [];
   for (let i = 0; i < 3; i += 1) peers.push(`127.0.0.1:${await freePort()}:${await freePort()}`);
   const servers = await Promise.all(

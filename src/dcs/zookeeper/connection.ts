@@ -156,6 +156,11 @@ export class Connection {
     return this.#lastSentAt;
   }
 
+  /** When the last request was sent that the server has answered. */
+  get answeredAt(): number {
+    return this.#touches.at(-1) ?? this.openedAt;
+  }
+
   /** When the oldest request that still waits was sent. */
   get waitingSince(): number | undefined {
     const oldest = Math.min(this.#pending[0]?.sentAt ?? Number.POSITIVE_INFINITY, this.#pings[0] ?? Number.POSITIVE_INFINITY);

@@ -22,7 +22,7 @@ export function frames(onFrame: (frame: Buffer) => void, fail: (error: Error) =>
       const data = Buffer.concat(chunks);
       const length = data.readInt32BE();
       if (length < 0 || length > MAX_ANSWER_BYTES)
-        return fail(new Error(`not an answer of ZooKeeper's, or one over ${MAX_ANSWER_BYTES} bytes`));
+        return fail(new Error(`not an answer of ZooKeeper's, or one larger than ${MAX_ANSWER_BYTES} bytes`));
       wanted = 4 + length;
       const rest = data.subarray(wanted);
       chunks = size < wanted ? [data] : rest.length === 0 ? [] : [rest];

@@ -5,7 +5,7 @@ import type { Log } from '../../ports/log.js';
 import type { Random } from '../../ports/random.js';
 import { createLookup } from '../shared/dns.js';
 import type { Deadline } from '../shared/retry.js';
-import { Connection, type Credential, SessionEnded, type TlsOptions } from './connection.js';
+import { Connection, type ConnectionOptions, type Credential, SessionEnded, type TlsOptions } from './connection.js';
 import { ConnectionFailure } from './errors.js';
 import { NEW_SESSION } from './protocol.js';
 import { type Address, addressesOf, type ServerSource } from './servers.js';
@@ -69,6 +69,8 @@ export class Session {
   /** The time-out that the session began with: a new leader of the ensemble falls back to it. */
   #firstTimeoutMs = 0;
   #seenZxid = 0n;
+  /** Until when an answer has proved the session, by our clock. */
+  #provenUntil = 0;
   #current: Connection | undefined;
   #lastServer: Address | undefined;
   #lastFailure = 'not connected yet';
@@ -186,9 +188,12 @@ export class Session {
     const greeting = { ...this.#identity, timeoutMs: this.#timings.ttlMs, seenZxid: this.#seenZxid };
     const common = { server: address, tls, clock, greeting, credentials: this.#credentials, onChange, signal: this.#stopping.signal };
     try {
-      const connection = await Connection.open({ ...common, timeoutMs: this.#attemptMs() });
+      const options = { ...common, timeoutMs: this.#attemptMs() };
+      if (this.#identity !== NEW_SESSION && clock.monotonic() > this.#provenUntil) await this.#probe(options);
+      const connection = await Connection.open(options);
       if (this.#identity.sessionId !== connection.sessionId) this.#firstTimeoutMs = connection.timeoutMs;
       this.#identity = { sessionId: connection.sessionId, password: connection.password };
+      this.#provenUntil = connection.openedAt + connection.timeoutMs;
       this.#lastServer = address;
       return connection;
     } catch (error) {
@@ -199,6 +204,16 @@ export class Session {
       this.#identity = NEW_SESSION;
       return this.#open(address);
     }
+  }
+
+  /**
+   * A greeting prolongs the session that it names, answered or not: over a link on which answers are late nobody else would
+   * ever get our keys. So after its time-out without an answer it is named only to a server that has answered another one.
+   */
+  async #probe(options: ConnectionOptions): Promise<void> {
+    const greeting = { ...options.greeting, ...NEW_SESSION, timeoutMs: MIN_ATTEMPT_MS };
+    const probe = await Connection.open({ ...options, greeting, credentials: [] });
+    await probe.endSession(options.timeoutMs);
   }
 
   /** Uses a connection until it ends. @returns why it did. */
@@ -226,6 +241,7 @@ export class Session {
     cancelTimer();
     this.#current = undefined;
     this.#seenZxid = connection.seenZxid;
+    this.#provenUntil = connection.answeredAt + connection.timeoutMs;
     if (!this.#stopping.signal.aborted) log.info(`connection to ZooKeeper at ${connection.serverName} ended: ${reason.message}`);
     return reason;
   }

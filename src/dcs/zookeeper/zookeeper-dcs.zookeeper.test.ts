@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { type DcsHarness, dcsContract } from '../../../test/contract/dcs.js';
 import { RawZooKeeper } from '../../../test/support/raw-zookeeper.js';
 import { silentLog } from '../../../test/support/silent-log.js';
-import { OLD_JARS, startEnsemble, startZooKeeper, type ZooKeeperServer } from '../../../test/support/zookeeper-server.js';
+import type { StoreServer } from '../../../test/support/store-server.js';
+import { OLD_JARS, startEnsemble, startZooKeeper } from '../../../test/support/zookeeper-server.js';
 import { milliseconds } from '../../base/duration.js';
 import { nodeClock } from '../../platform/node-clock.js';
 import { nodeRandom } from '../../platform/node-random.js';
@@ -10,7 +11,7 @@ import { createZooKeeper } from './zookeeper-dcs.js';
 
 const timings = { ttlMs: milliseconds(2000), loopWaitMs: milliseconds(500), retryTimeoutMs: milliseconds(1000) };
 
-async function makeHarness(start: () => Promise<readonly ZooKeeperServer[]>): Promise<DcsHarness> {
+async function makeHarness(start: () => Promise<readonly StoreServer[]>): Promise<DcsHarness> {
   const servers = await start();
   const hosts = servers.map(({ port }) => `127.0.0.1:${port}`);
   return {

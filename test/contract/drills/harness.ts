@@ -19,6 +19,8 @@ export interface GuardedServer {
   readonly wrong: Readonly<Record<string, unknown>>;
   /** May read the cluster `demo`, and write nothing of it. */
   readonly readOnly: Readonly<Record<string, unknown>>;
+  /** Gives those who may only read the right to write, where that is not in the section: without it they are told `right`. */
+  allowWriting?(): Promise<void>;
   /** Must not show up in a message. */
   readonly secret: string;
 }
@@ -39,6 +41,10 @@ export interface DrillHarness {
   endLease(server: StoreServer, scope: string): Promise<void>;
   /** How long after its ttl an expired key may still be there. */
   readonly expirySlackMs: number;
+  /** Members stay when their agents have ended: something else removes them. */
+  readonly keepsMembers?: boolean;
+  /** The largest value that somebody else can write, in bytes, where it is less than a megabyte. */
+  readonly largestValue?: number;
 }
 
 /** No drill waits for the end of this ttl: it must outlast them on a loaded machine. */

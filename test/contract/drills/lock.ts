@@ -61,7 +61,7 @@ export function lockDrills(harness: DrillHarness, shared: SharedServer): void {
       'the keys have ended',
       async () => {
         const { leader, members } = await b.load(CALL);
-        return leader === undefined && members.length === 0;
+        return leader === undefined && (harness.keepsMembers === true || members.length === 0);
       },
       ttlMs + harness.expirySlackMs,
     );
