@@ -3,31 +3,21 @@ import { after } from 'node:test';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.js';
 import { watchForTwo } from './harness/observers.js';
 import { type Scene, scenario } from './harness/scenario.js';
+import { changesOfLeader, frozenStore, momentWithoutStore, quick } from './harness/store-story.js';
 import { waitFor } from './harness/wait.js';
 
-const quick = { ttl: 20, loop_wait: 3, retry_timeout: 4 };
 const options = { store: 'zookeeper', dynamic: quick } as const;
 
-scenario('ZooKeeper: bootstrap, replicas, switchover, and the loss of the leader', options, async ({ cluster, writer }) => {
-  const [first, [candidate]] = [await cluster.leader(), await cluster.replicas()];
-  assert.ok(candidate);
-  const args = ['switchover', 'batman', '--leader', first.name, '--candidate', candidate.name, '--force'];
-  const { code, stdout, stderr } = await cluster.patronictl(...args);
-  assert.equal(code, 0, stdout + stderr);
-  await waitFor('the candidate leads', async () => (await cluster.leader()) === candidate);
-  await writer.untilWritten(10);
-  await cluster.untilHealthy();
-  const rows = await cluster.list();
-  assert.deepEqual(
-    rows.map(({ Member, Role, State }) => [Member, Role, State]).sort(),
-    cluster.members.map((each) => [each.name, each === candidate ? 'Leader' : 'Replica', each === candidate ? 'running' : 'streaming']),
-  );
-  await cluster.killBetweenRows(candidate, writer);
-  await waitFor('another member leads', async () => (await cluster.leader()) !== candidate, 40_000);
-  await writer.untilWritten(10);
-  candidate.startAgent();
-  await cluster.untilHealthy();
-});
+scenario('ZooKeeper: bootstrap, replicas, switchover, and the loss of the leader', options, (scene) =>
+  changesOfLeader(scene, async (leader) => {
+    const { cluster } = scene;
+    const rows = await cluster.list();
+    assert.deepEqual(
+      rows.map(({ Member, Role, State }) => [Member, Role, State]).sort(),
+      cluster.members.map((each) => [each.name, each === leader ? 'Leader' : 'Replica', each === leader ? 'running' : 'streaming']),
+    );
+  }),
+);
 
 scenario('ZooKeeper: only the agent of the leader is killed; the next one goes on with its keys', options, async ({ cluster, writer }) => {
   const leader = await cluster.leader();
@@ -41,31 +31,10 @@ scenario('ZooKeeper: only the agent of the leader is killed; the next one goes o
   assert.equal((await leader.status()).timeline, timeline);
 });
 
-scenario('ZooKeeper frozen: the primary gives up within the lease; thawed: the cluster heals', options, async ({ cluster }) => {
-  const leader = await cluster.leader();
-  const frozenAt = performance.now();
-  cluster.etcd.freeze();
-  await waitFor(
-    'its PostgreSQL is read-only',
-    async () => (await cluster.sql(leader, 'SELECT pg_is_in_recovery() AS r')).rows[0]?.['r'] === true,
-    40_000,
-  );
-  assert.ok(performance.now() - frozenAt < 30_000);
-  cluster.etcd.thaw();
-  await cluster.untilHealthy();
-});
+scenario('ZooKeeper frozen: the primary gives up within the lease; thawed: the cluster heals', options, frozenStore);
 
-scenario('ZooKeeper stopped for a moment: the sessions are kept, the primary goes on', options, async ({ cluster, writer }) => {
-  const leader = await cluster.leader();
-  const [before, timeline] = [leader.postmasterPid(), (await leader.status()).timeline];
-  writer.forgetGaps();
-  await cluster.etcd.stop();
-  await writer.untilWritten(50);
-  await cluster.etcd.start();
-  await cluster.untilHealthy();
-  assert.equal(await cluster.leader(), leader);
-  assert.equal(leader.postmasterPid(), before);
-  assert.equal((await leader.status()).timeline, timeline);
+scenario('ZooKeeper stopped for a moment: the sessions are kept, the primary goes on', options, async (scene) => {
+  await momentWithoutStore(scene);
 });
 
 const proxies: TcpProxy[] = [];
