@@ -6,7 +6,7 @@ import https from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { freePort, startEtcd } from './etcd-server.js';
+import { type EtcdServer, freePort, startEtcd } from './etcd-server.js';
 
 const START_TIMEOUT_MS = 60_000;
 /** Of the member of the group that may do everything. */
@@ -72,9 +72,10 @@ export interface KubeServer {
   stop(): Promise<void>;
 }
 
-export async function startKube(): Promise<KubeServer> {
+/** @param members of the etcd behind it, which end with it; one of its own unless given. */
+export async function startKube(members?: readonly EtcdServer[]): Promise<KubeServer> {
   const folder = await mkdtemp(join(tmpdir(), 'kube-test-'));
-  const etcd = await startEtcd();
+  const etcd = members ?? [await startEtcd()];
   const port = await freePort();
   await writeAccounts(folder);
   const caFile = join(folder, 'certs/apiserver.crt');
@@ -82,7 +83,7 @@ export async function startKube(): Promise<KubeServer> {
   const request: KubeServer['request'] = (method, path, body, { token = ADMIN_TOKEN, contentType = 'application/json' } = {}) =>
     send(port, method, path, body, token, contentType);
   const run = async (): Promise<void> => {
-    child = spawn(PROGRAM, serverArguments(folder, port, etcd.url), { stdio: 'ignore' });
+    child = spawn(PROGRAM, serverArguments(folder, port, etcd.map(({ url }) => url).join(',')), { stdio: 'ignore' });
     child.on('error', () => undefined);
     await untilReady(request, port);
   };
@@ -102,13 +103,13 @@ export async function startKube(): Promise<KubeServer> {
   // For an exit that waits for nothing.
   const leave = (): void => {
     child?.kill('SIGKILL');
-    void etcd.kill();
+    for (const member of etcd) void member.kill();
   };
   process.once('exit', leave);
   const stop = async (): Promise<void> => {
     process.off('exit', leave);
     await kill();
-    await etcd.stop();
+    for (const member of etcd) await member.stop();
     await rm(folder, { recursive: true, force: true });
   };
   try {
