@@ -77,30 +77,6 @@ describeWithKube('kubernetes: failures', () => {
   const annotationsOf = async (object: string): Promise<Record<string, string>> =>
     ((await server.apply('GET', `${CONFIGMAPS}/${object}`))['metadata'] as { annotations: Record<string, string> }).annotations;
 
-  test('the server is killed and started again: the lock is kept, and the watch tells of changes', async (t) => {
-    const scope = newScope();
-    const [a, b] = [await open(t, 'a', scope), await open(t, 'b', scope)];
-    await b.load(call);
-    const events: string[] = [];
-    b.subscribe((event) => events.push(event.kind));
-    assert.equal(await a.acquireLeaderLock(call), 'acquired');
-    await until('the watch is open', () => events.includes('leader-changed'));
-    await server.kill();
-    try {
-      for (const dcs of [a, b]) await until('it is unknown', async () => (await answerOf(dcs.load(brief))) === 'unknown');
-      assert.equal(await answerOf(a.renewLeaderLock(undefined, brief)), 'unknown');
-      assert.equal(await answerOf(b.acquireLeaderLock(brief)), 'unknown');
-    } finally {
-      await server.restart();
-    }
-    await until('the watch is open again', () => events.includes('reconnected'));
-    assert.equal(await a.renewLeaderLock(undefined, call), 'renewed');
-    assert.equal(await b.acquireLeaderLock(call), 'held-by-other');
-    events.length = 0;
-    assert.equal(await a.writeStatus('{"optime":3}', call), true);
-    await until('the change is told', () => events.includes('status-changed'));
-  });
-
   test('half-open and reset connections: calls end in their budget, the silent watch is given up, nobody is taken for gone', async (t) => {
     const scope = newScope();
     const proxy = await startTcpProxy(server.port);
