@@ -7,6 +7,7 @@ import { type CallOptions, type Dcs, type DcsEvent, DcsUnavailable } from '../..
 import type { Log } from '../../ports/log.js';
 import type { Random } from '../../ports/random.js';
 import { clusterPath } from '../shared/key-path.js';
+import { Outcomes } from '../shared/outcomes.js';
 import { Deadline } from '../shared/retry.js';
 import { type Attempts, ConsulClient } from './client.js';
 import { ConsulError } from './errors.js';
@@ -43,6 +44,7 @@ export function createConsul(options: ConsulOptions): Dcs {
 class ConsulDcs implements Dcs {
   readonly kind = 'consul';
   readonly #options: ConsulOptions;
+  readonly #outcomes: Outcomes;
   readonly #client: ConsulClient;
   readonly #session: Session;
   readonly #keys: ConsulKeys;
@@ -58,6 +60,7 @@ class ConsulDcs implements Dcs {
     const { clock, random, log, name, scope, timings } = options;
     this.#options = options;
     this.#timings = timings;
+    this.#outcomes = new Outcomes({ store: 'Consul', log, verdictOf: (error) => (error instanceof ConsulError ? 'refused' : undefined) });
     const settings = parseConsulSettings(options.section);
     this.#client = new ConsulClient(settings, clock);
     const { ttlMs, loopWaitMs } = timings;
@@ -103,7 +106,7 @@ class ConsulDcs implements Dcs {
   }
 
   load(options: CallOptions): Promise<ClusterView> {
-    return this.#trusted('read the cluster', async () => {
+    return this.#outcomes.trusted('read the cluster', async () => {
       const startedAt = this.#options.clock.monotonic();
       const { consistency } = this.#client.access;
       // A renewal rests on what the owner of the lock has read.
@@ -117,34 +120,34 @@ class ConsulDcs implements Dcs {
   }
 
   acquireLeaderLock(options: CallOptions): Promise<'acquired' | 'held-by-other'> {
-    return this.#trusted('acquire the leader lock', async () =>
+    return this.#outcomes.trusted('acquire the leader lock', async () =>
       (await this.#lock.acquire(this.#deadline(options))) ? 'acquired' : 'held-by-other',
     );
   }
 
   renewLeaderLock(_leader: Leader | undefined, options: CallOptions & { readonly mayCreate?: boolean }): Promise<'renewed' | 'lost'> {
-    return this.#trusted('renew the leader lock', async () =>
+    return this.#outcomes.trusted('renew the leader lock', async () =>
       (await this.#lock.renew(this.#deadline(options), options.mayCreate !== false)) ? 'renewed' : 'lost',
     );
   }
 
   /** Consul can't take a lock from another session: the same as acquiring, as in Patroni. */
   takeLeaderLock(options: CallOptions): Promise<boolean> {
-    return this.#trusted('take the leader lock', () => this.#lock.acquire(this.#deadline(options)));
+    return this.#outcomes.trusted('take the leader lock', () => this.#lock.acquire(this.#deadline(options)));
   }
 
   releaseLeaderLock(leader: Leader | undefined, options: CallOptions): Promise<boolean> {
-    return this.#write('release the leader lock', () => this.#lock.release(leader, this.#deadline(options)));
+    return this.#outcomes.write('release the leader lock', () => this.#lock.release(leader, this.#deadline(options)));
   }
 
   touchMember(value: string, known: Member | undefined, options: CallOptions): Promise<boolean> {
     const isEqual = known !== undefined && deepEqualByText(known.data, parseMemberData(value));
-    return this.#write('write the member key', () => this.#member.write(value, known, isEqual, this.#deadline(options)));
+    return this.#outcomes.write('write the member key', () => this.#member.write(value, known, isEqual, this.#deadline(options)));
   }
 
   writeInitialize(value: string, mode: 'create' | 'overwrite', options: CallOptions): Promise<boolean> {
     if (mode === 'overwrite') return this.#put('initialize', value, undefined, options, 'repeat');
-    return this.#write('create /initialize', async () => {
+    return this.#outcomes.write('create /initialize', async () => {
       const deadline = this.#deadline(options);
       const { isDone, isAmbiguous } = await this.#keys.put('initialize', value, ABSENT, deadline, 'repeat');
       if (isDone || !isAmbiguous || (await this.#keys.read('initialize', deadline))?.value !== value) return isDone;
@@ -155,7 +158,7 @@ class ConsulDcs implements Dcs {
   }
 
   deleteInitialize(options: CallOptions): Promise<boolean> {
-    return this.#write(
+    return this.#outcomes.write(
       'delete /initialize',
       async () => (await this.#keys.delete('initialize', undefined, this.#deadline(options), 'repeat')).isDone,
     );
@@ -191,7 +194,7 @@ class ConsulDcs implements Dcs {
 
   async writeSync(value: string, version: string | undefined, options: CallOptions): Promise<string | undefined> {
     let written: string | undefined;
-    await this.#write('write /sync', async () => {
+    await this.#outcomes.write('write /sync', async () => {
       const deadline = this.#deadline(options);
       this.#watch.ownWrite('sync', value);
       const outcome = await this.#keys.write('sync', value, version ?? ABSENT, deadline, 'repeat');
@@ -206,7 +209,7 @@ class ConsulDcs implements Dcs {
   }
 
   deleteSync(version: string | undefined, options: CallOptions): Promise<boolean> {
-    return this.#write('delete /sync', async () => {
+    return this.#outcomes.write('delete /sync', async () => {
       const deadline = this.#deadline(options);
       this.#watch.ownWrite('sync', undefined);
       const { isDone, isAmbiguous } = await this.#keys.delete('sync', version, deadline, 'repeat');
@@ -215,7 +218,7 @@ class ConsulDcs implements Dcs {
   }
 
   deleteCluster(options: CallOptions): Promise<boolean> {
-    return this.#write('delete the cluster', async () => {
+    return this.#outcomes.write('delete the cluster', async () => {
       await this.#keys.deleteAll(this.#deadline(options));
       return true;
     });
@@ -239,29 +242,8 @@ class ConsulDcs implements Dcs {
     return new Deadline(this.#options.clock, this.#options.random, options);
   }
 
-  /** Runs an operation whose only trustworthy answers are its results: an error of Consul's says nothing of the lock or the keys. */
-  async #trusted<T>(what: string, operation: () => Promise<T>): Promise<T> {
-    try {
-      return await operation();
-    } catch (error) {
-      if (!(error instanceof ConsulError)) throw error;
-      throw new DcsUnavailable(`Consul is not responding properly: ${what}: ${error.message}`, { cause: error });
-    }
-  }
-
-  /** Runs a write that Consul may refuse. */
-  async #write(what: string, operation: () => Promise<boolean>): Promise<boolean> {
-    try {
-      return await operation();
-    } catch (error) {
-      if (!(error instanceof ConsulError)) throw error;
-      this.#options.log.warning(`Consul refused to ${what}: ${error.message}`);
-      return false;
-    }
-  }
-
   #put(key: string, value: string, version: string | undefined, options: CallOptions, attempts: Attempts = 'once'): Promise<boolean> {
-    return this.#write(`write /${key}`, async () => {
+    return this.#outcomes.write(`write /${key}`, async () => {
       this.#watch.ownWrite(key, value);
       return (await this.#keys.put(key, value, version, this.#deadline(options), attempts)).isDone;
     });

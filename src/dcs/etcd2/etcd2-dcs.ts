@@ -10,6 +10,7 @@ import type { Random } from '../../ports/random.js';
 import type { ResolveService } from '../shared/dns.js';
 import { credentialsOf, parseEtcdSettings } from '../shared/etcd/settings.js';
 import { clusterPath } from '../shared/key-path.js';
+import { Outcomes } from '../shared/outcomes.js';
 import { Deadline } from '../shared/retry.js';
 import { ALREADY_EXISTS, COMPARE_FAILED, KEY_NOT_FOUND, keysOf } from './answer.js';
 import { type EtcdV2Answer, EtcdV2Client, EtcdV2Refusal, type EtcdV2Request } from './client.js';
@@ -48,6 +49,7 @@ type Attempts = EtcdV2Request['attempts'];
 class Etcd2Dcs implements Dcs {
   readonly kind = 'etcd';
   readonly #options: Etcd2Options;
+  readonly #outcomes: Outcomes;
   readonly #client: EtcdV2Client;
   readonly #watch: Watch;
   readonly #prefix: string;
@@ -62,6 +64,7 @@ class Etcd2Dcs implements Dcs {
     const { clock, random, log, resolveService } = options;
     this.#options = options;
     this.#timings = options.timings;
+    this.#outcomes = new Outcomes({ store: 'Etcd', log, verdictOf: (error) => (error instanceof EtcdV2Refusal ? 'refused' : undefined) });
     this.#prefix = clusterPath(options.namespace, options.scope);
     const settings = parseEtcdSettings(options.section);
     this.#client = new EtcdV2Client({ settings, clock, random, log, ...(resolveService && { resolveService }) });
@@ -104,7 +107,7 @@ class Etcd2Dcs implements Dcs {
 
   load(options: CallOptions): Promise<ClusterView> {
     this.#refreshMembersWhenDue();
-    return this.#trusted('read the cluster', async () => {
+    return this.#outcomes.trusted('read the cluster', async () => {
       const keys = await this.#read(this.#deadline(options));
       this.#watch.learn(keys);
       return parseClusterView(keys);
@@ -112,13 +115,13 @@ class Etcd2Dcs implements Dcs {
   }
 
   acquireLeaderLock(options: CallOptions): Promise<'acquired' | 'held-by-other'> {
-    return this.#trusted('acquire the leader lock', async () =>
+    return this.#outcomes.trusted('acquire the leader lock', async () =>
       (await this.#createLock(this.#deadline(options))) ? 'acquired' : 'held-by-other',
     );
   }
 
   renewLeaderLock(_leader: Leader | undefined, options: CallOptions & { readonly mayCreate?: boolean }): Promise<'renewed' | 'lost'> {
-    return this.#trusted('renew the leader lock', async () => {
+    return this.#outcomes.trusted('renew the leader lock', async () => {
       const { name } = this.#options;
       const deadline = this.#deadline(options);
       try {
@@ -134,20 +137,20 @@ class Etcd2Dcs implements Dcs {
   }
 
   takeLeaderLock(options: CallOptions): Promise<boolean> {
-    return this.#trusted('take the leader lock', async () => {
+    return this.#outcomes.trusted('take the leader lock', async () => {
       await this.#put('leader', this.#options.name, this.#deadline(options), 'repeat', {}, true);
       return true;
     });
   }
 
   releaseLeaderLock(_leader: Leader | undefined, options: CallOptions): Promise<boolean> {
-    return this.#write('release the leader lock', () =>
+    return this.#outcomes.write('release the leader lock', () =>
       this.#delete('leader', this.#deadline(options), 'once', { prevValue: this.#options.name }),
     );
   }
 
   touchMember(value: string, known: Member | undefined, options: CallOptions): Promise<boolean> {
-    return this.#write('write the member key', async () => {
+    return this.#outcomes.write('write the member key', async () => {
       const deadline = this.#deadline(options);
       const key = `members/${this.#options.name}`;
       const isKnown = known !== undefined && deepEqualByText(known.data, parseMemberData(value));
@@ -159,7 +162,7 @@ class Etcd2Dcs implements Dcs {
   }
 
   writeInitialize(value: string, mode: 'create' | 'overwrite', options: CallOptions): Promise<boolean> {
-    return this.#write('write /initialize', async () => {
+    return this.#outcomes.write('write /initialize', async () => {
       try {
         await this.#put('initialize', value, this.#deadline(options), 'repeat', { prevExist: String(mode !== 'create') });
         return true;
@@ -176,7 +179,7 @@ class Etcd2Dcs implements Dcs {
   }
 
   deleteInitialize(options: CallOptions): Promise<boolean> {
-    return this.#write('delete /initialize', async () => {
+    return this.#outcomes.write('delete /initialize', async () => {
       await this.#delete('initialize', this.#deadline(options), 'repeat', {});
       return true;
     });
@@ -215,7 +218,7 @@ class Etcd2Dcs implements Dcs {
   }
 
   deleteSync(version: string | undefined, options: CallOptions): Promise<boolean> {
-    return this.#write('delete /sync', async () => {
+    return this.#outcomes.write('delete /sync', async () => {
       const deadline = this.#deadline(options);
       const isDeleted = await this.#delete('sync', deadline, 'repeat', version === undefined ? {} : { prevIndex: version });
       return isDeleted || version === undefined;
@@ -223,7 +226,7 @@ class Etcd2Dcs implements Dcs {
   }
 
   deleteCluster(options: CallOptions): Promise<boolean> {
-    return this.#write('delete the cluster', async () => {
+    return this.#outcomes.write('delete the cluster', async () => {
       const request = { method: 'DELETE', path: this.#prefix, query: { recursive: 'true' }, attempts: 'repeat' } as const;
       try {
         await this.#client.send(request, this.#deadline(options));
@@ -337,7 +340,7 @@ class Etcd2Dcs implements Dcs {
   }
 
   #plainWrite(key: string, value: string, options: CallOptions): Promise<boolean> {
-    return this.#write(`write /${key}`, async () => {
+    return this.#outcomes.write(`write /${key}`, async () => {
       await this.#put(key, value, this.#deadline(options), 'once', {});
       return true;
     });
@@ -352,7 +355,7 @@ class Etcd2Dcs implements Dcs {
     withoutVersion: Readonly<Record<string, string>> = {},
   ): Promise<string | undefined> {
     let written: string | undefined;
-    await this.#write(`write /${key}`, async () => {
+    await this.#outcomes.write(`write /${key}`, async () => {
       const deadline = this.#deadline(options);
       try {
         written = await this.#put(key, value, deadline, attempts, version === undefined ? withoutVersion : { prevIndex: version });
@@ -368,27 +371,6 @@ class Etcd2Dcs implements Dcs {
 
   #ttlSeconds(): string {
     return String(Math.ceil(this.#timings.ttlMs / 1000));
-  }
-
-  /** Runs an operation whose only trustworthy answers are its results: any other refusal says nothing of the lock or the keys. */
-  async #trusted<T>(what: string, operation: () => Promise<T>): Promise<T> {
-    try {
-      return await operation();
-    } catch (error) {
-      if (!(error instanceof EtcdV2Refusal)) throw error;
-      throw new DcsUnavailable(`Etcd is not responding properly: ${what}: ${error.message}`, { cause: error });
-    }
-  }
-
-  /** Runs a write that etcd may refuse. */
-  async #write(what: string, operation: () => Promise<boolean>): Promise<boolean> {
-    try {
-      return await operation();
-    } catch (error) {
-      if (!(error instanceof EtcdV2Refusal)) throw error;
-      this.#options.log.warning(`etcd refused to ${what}: ${error.message}`);
-      return false;
-    }
   }
 }
 

@@ -9,6 +9,7 @@ import type { Random } from '../../ports/random.js';
 import type { ResolveService } from '../shared/dns.js';
 import { credentialsOf, parseEtcdSettings } from '../shared/etcd/settings.js';
 import { clusterPath } from '../shared/key-path.js';
+import { Outcomes } from '../shared/outcomes.js';
 import { Deadline } from '../shared/retry.js';
 import { type Attempts, EtcdClient } from './client.js';
 import { EtcdError } from './errors.js';
@@ -44,6 +45,7 @@ export function createEtcd3(options: Etcd3Options): Dcs {
 class Etcd3Dcs implements Dcs {
   readonly kind = 'etcd3';
   readonly #options: Etcd3Options;
+  readonly #outcomes: Outcomes;
   readonly #client: EtcdClient;
   readonly #lease: Lease;
   readonly #cache: WatchCache;
@@ -58,6 +60,7 @@ class Etcd3Dcs implements Dcs {
     const { clock, random, log, name, resolveService } = options;
     this.#options = options;
     this.#timings = options.timings;
+    this.#outcomes = new Outcomes({ store: 'Etcd', log, verdictOf: (error) => (error instanceof EtcdError ? 'refused' : undefined) });
     const prefix = clusterPath(options.namespace, options.scope);
     const settings = parseEtcdSettings(options.section);
     this.#client = new EtcdClient({ settings, clock, random, log, ...(resolveService && { resolveService }) });
@@ -102,7 +105,7 @@ class Etcd3Dcs implements Dcs {
 
   load(options: CallOptions): Promise<ClusterView> {
     this.#refreshMembersWhenDue();
-    return this.#trusted('read the cluster', async () => {
+    return this.#outcomes.trusted('read the cluster', async () => {
       const deadline = this.#deadline(options);
       const copy = this.#options.isReadOnlyClient ? undefined : (this.#copyOfFollower() ?? (await this.#cache.current(deadline)));
       return parseClusterView(copy ?? (await this.#cache.read(deadline)));
@@ -120,30 +123,30 @@ class Etcd3Dcs implements Dcs {
   }
 
   acquireLeaderLock(options: CallOptions): Promise<'acquired' | 'held-by-other'> {
-    return this.#trusted('acquire the leader lock', async () =>
+    return this.#outcomes.trusted('acquire the leader lock', async () =>
       (await this.#lock.acquire(this.#deadline(options))) ? 'acquired' : 'held-by-other',
     );
   }
 
   renewLeaderLock(leader: Leader | undefined, options: CallOptions & { readonly mayCreate?: boolean }): Promise<'renewed' | 'lost'> {
-    return this.#trusted('renew the leader lock', async () =>
+    return this.#outcomes.trusted('renew the leader lock', async () =>
       (await this.#lock.renew(leader, this.#deadline(options), options.mayCreate !== false)) ? 'renewed' : 'lost',
     );
   }
 
   takeLeaderLock(options: CallOptions): Promise<boolean> {
-    return this.#trusted('take the leader lock', async () => {
+    return this.#outcomes.trusted('take the leader lock', async () => {
       await this.#lock.take(this.#deadline(options));
       return true;
     });
   }
 
   releaseLeaderLock(_leader: Leader | undefined, options: CallOptions): Promise<boolean> {
-    return this.#write('release the leader lock', () => this.#lock.release(this.#deadline(options)));
+    return this.#outcomes.write('release the leader lock', () => this.#lock.release(this.#deadline(options)));
   }
 
   touchMember(value: string, known: Member | undefined, options: CallOptions): Promise<boolean> {
-    return this.#write('write the member key', async () => {
+    return this.#outcomes.write('write the member key', async () => {
       const deadline = this.#deadline(options);
       const lease = await this.#lease.refresh(deadline, { isForced: false });
       if (known !== undefined && known.session === lease && deepEqualByText(known.data, parseMemberData(value))) return true;
@@ -160,7 +163,7 @@ class Etcd3Dcs implements Dcs {
 
   writeInitialize(value: string, mode: 'create' | 'overwrite', options: CallOptions): Promise<boolean> {
     if (mode === 'overwrite') return this.#plainWrite('initialize', value, options, 'repeat');
-    return this.#write('create /initialize', async () => {
+    return this.#outcomes.write('create /initialize', async () => {
       const { isDone, isAmbiguous, found } = await this.#keys.create('initialize', value, this.#deadline(options));
       if (isDone || !isAmbiguous || found?.value !== value) return isDone;
       // An identifier is ours alone. The empty text may be another member's: nobody can tell.
@@ -170,7 +173,7 @@ class Etcd3Dcs implements Dcs {
   }
 
   deleteInitialize(options: CallOptions): Promise<boolean> {
-    return this.#write('delete /initialize', async () => {
+    return this.#outcomes.write('delete /initialize', async () => {
       await this.#keys.delete('initialize', this.#deadline(options));
       return true;
     });
@@ -210,7 +213,7 @@ class Etcd3Dcs implements Dcs {
 
   async #createSync(value: string, options: CallOptions): Promise<string | undefined> {
     let written: string | undefined;
-    await this.#write('create /sync', async () => {
+    await this.#outcomes.write('create /sync', async () => {
       const { isDone, isAmbiguous, found, revision } = await this.#keys.create('sync', value, this.#deadline(options));
       if (isDone) written = String(revision);
       else if (isAmbiguous && found?.value === value) written = found.version;
@@ -220,7 +223,7 @@ class Etcd3Dcs implements Dcs {
   }
 
   deleteSync(version: string | undefined, options: CallOptions): Promise<boolean> {
-    return this.#write('delete /sync', async () => {
+    return this.#outcomes.write('delete /sync', async () => {
       const deadline = this.#deadline(options);
       if (version !== undefined) return this.#keys.compareAndDelete('sync', version, deadline);
       await this.#keys.delete('sync', deadline);
@@ -229,7 +232,7 @@ class Etcd3Dcs implements Dcs {
   }
 
   deleteCluster(options: CallOptions): Promise<boolean> {
-    return this.#write('delete the cluster', async () => {
+    return this.#outcomes.write('delete the cluster', async () => {
       await this.#keys.deleteAll(this.#deadline(options));
       return true;
     });
@@ -260,29 +263,8 @@ class Etcd3Dcs implements Dcs {
     });
   }
 
-  /** Runs an operation whose only trustworthy answers are its results: an error of etcd's says nothing of the lock or the keys. */
-  async #trusted<T>(what: string, operation: () => Promise<T>): Promise<T> {
-    try {
-      return await operation();
-    } catch (error) {
-      if (!(error instanceof EtcdError)) throw error;
-      throw new DcsUnavailable(`Etcd is not responding properly: ${what}: ${error.message}`, { cause: error });
-    }
-  }
-
-  /** Runs a write that etcd may refuse. */
-  async #write(what: string, operation: () => Promise<boolean>): Promise<boolean> {
-    try {
-      return await operation();
-    } catch (error) {
-      if (!(error instanceof EtcdError)) throw error;
-      this.#options.log.warning(`etcd refused to ${what}: ${error.message}`);
-      return false;
-    }
-  }
-
   #plainWrite(key: string, value: string, options: CallOptions, attempts: Attempts): Promise<boolean> {
-    return this.#write(`write /${key}`, async () => {
+    return this.#outcomes.write(`write /${key}`, async () => {
       await this.#keys.put(key, value, undefined, this.#deadline(options), attempts);
       return true;
     });
@@ -296,7 +278,7 @@ class Etcd3Dcs implements Dcs {
     attempts: Attempts,
   ): Promise<string | undefined> {
     let written: string | undefined;
-    await this.#write(`write /${key}`, async () => {
+    await this.#outcomes.write(`write /${key}`, async () => {
       const deadline = this.#deadline(options);
       if (version === undefined) written = String(await this.#keys.put(key, value, undefined, deadline, attempts));
       else written = await this.#keys.compareAndPut(key, value, version, deadline, attempts);

@@ -1,5 +1,7 @@
 import { pythonRepr } from '../../base/python-values.js';
 import { DcsSettingError } from '../../ports/dcs.js';
+import type { Verdict } from '../shared/outcomes.js';
+
 /**
  * What an error answer means for the request (dcs.md §14.3).
  * `unavailable`: it can't be served now, and may have been applied. `denied`: the credentials do not suffice.
@@ -29,6 +31,12 @@ export class KubernetesError extends Error {
     this.retryAfterMs = options.retryAfterMs;
     this.isAmbiguous = options.isAmbiguous === true;
   }
+}
+
+/** What an error says of a write. */
+export function verdictOf(error: unknown): Verdict | undefined {
+  if (!(error instanceof KubernetesError)) return undefined;
+  return error.kind === 'unavailable' ? 'unknown' : 'refused';
 }
 
 /** @param message without path and value. A value is no secret here, but an URL may hold credentials. */

@@ -5,12 +5,13 @@ import { type CallOptions, type Dcs, type DcsEvent, DcsUnavailable } from '../..
 import type { Log } from '../../ports/log.js';
 import type { Random } from '../../ports/random.js';
 import { eventOf } from '../shared/key-events.js';
+import { Outcomes } from '../shared/outcomes.js';
 import { Deadline } from '../shared/retry.js';
 import { apiAccess, type Surroundings } from './access.js';
 import { AnnotatedObject } from './annotated-object.js';
 import { KubernetesClient } from './client.js';
 import { ConfigService } from './config-service.js';
-import { KubernetesError } from './errors.js';
+import { KubernetesError, verdictOf } from './errors.js';
 import { LeaderEndpoint } from './leader-endpoint.js';
 import { LeaderLock } from './leader-lock.js';
 import { LeaderRecord } from './leader-record.js';
@@ -59,6 +60,7 @@ export function createKubernetes(options: KubernetesOptions): Dcs {
 class KubernetesDcs implements Dcs {
   readonly kind = 'kubernetes';
   readonly #options: KubernetesOptions;
+  readonly #outcomes: Outcomes;
   readonly #settings: KubernetesSettings;
   readonly #client: KubernetesClient;
   readonly #names: ObjectNames;
@@ -77,6 +79,7 @@ class KubernetesDcs implements Dcs {
     const { clock, random, log, name, scope, timings } = options;
     this.#options = options;
     this.#timings = timings;
+    this.#outcomes = new Outcomes({ store: 'Kubernetes API', log, verdictOf });
     const settings = parseKubernetesSettings(options.section, scope);
     this.#settings = settings;
     const access = apiAccess(settings, options.surroundings, clock);
@@ -148,7 +151,7 @@ class KubernetesDcs implements Dcs {
   }
 
   load(options: CallOptions): Promise<ClusterView> {
-    return this.#trusted('read the cluster', async () => {
+    return this.#outcomes.trusted('read the cluster', async () => {
       const deadline = this.#deadline(options);
       await this.#followApiServers(deadline);
       const [, pods] = await Promise.all([
@@ -163,28 +166,28 @@ class KubernetesDcs implements Dcs {
   }
 
   acquireLeaderLock(options: CallOptions): Promise<'acquired' | 'held-by-other'> {
-    return this.#trusted('acquire the leader lock', async () =>
+    return this.#outcomes.trusted('acquire the leader lock', async () =>
       (await this.#lock.acquire(this.#deadline(options))) ? 'acquired' : 'held-by-other',
     );
   }
 
   renewLeaderLock(_leader: Leader | undefined, options: CallOptions & { readonly mayCreate?: boolean }): Promise<'renewed' | 'lost'> {
-    return this.#trusted('renew the leader lock', async () =>
+    return this.#outcomes.trusted('renew the leader lock', async () =>
       (await this.#lock.renew(this.#deadline(options), options.mayCreate !== false)) ? 'renewed' : 'lost',
     );
   }
 
   /** The same as acquiring, as in Patroni. */
   takeLeaderLock(options: CallOptions): Promise<boolean> {
-    return this.#trusted('take the leader lock', () => this.#lock.acquire(this.#deadline(options)));
+    return this.#outcomes.trusted('take the leader lock', () => this.#lock.acquire(this.#deadline(options)));
   }
 
   releaseLeaderLock(_leader: Leader | undefined, options: CallOptions): Promise<boolean> {
-    return this.#write('release the leader lock', () => this.#lock.release(this.#deadline(options)));
+    return this.#outcomes.write('release the leader lock', () => this.#lock.release(this.#deadline(options)));
   }
 
   touchMember(value: string, _known: Member | undefined, options: CallOptions): Promise<boolean> {
-    return this.#write('write the member key', async () => {
+    return this.#outcomes.write('write the member key', async () => {
       const deadline = this.#deadline(options);
       await this.#configService?.ensure(deadline);
       const isLeader = this.#record.isValid && this.#record.owner === this.#options.name;
@@ -195,7 +198,7 @@ class KubernetesDcs implements Dcs {
 
   writeInitialize(value: string, mode: 'create' | 'overwrite', options: CallOptions): Promise<boolean> {
     const annotations = { initialize: value };
-    return this.#write(`${mode} initialize`, async () => {
+    return this.#outcomes.write(`${mode} initialize`, async () => {
       const deadline = this.#deadline(options);
       if (mode === 'create') return (await this.#object('config').claim(annotations, ['initialize'], deadline)) !== undefined;
       await this.#object('config').put(annotations, deadline, 'repeat');
@@ -204,7 +207,7 @@ class KubernetesDcs implements Dcs {
   }
 
   deleteInitialize(options: CallOptions): Promise<boolean> {
-    return this.#write('delete initialize', async () => {
+    return this.#outcomes.write('delete initialize', async () => {
       await this.#object('config').remove({ initialize: null }, this.#deadline(options));
       return true;
     });
@@ -242,7 +245,7 @@ class KubernetesDcs implements Dcs {
 
   async writeSync(value: string, version: string | undefined, options: CallOptions): Promise<string | undefined> {
     let written: string | undefined;
-    await this.#write('write sync', async () => {
+    await this.#outcomes.write('write sync', async () => {
       const [deadline, annotations] = [this.#deadline(options), syncAnnotations(value)];
       written =
         version === undefined
@@ -254,7 +257,7 @@ class KubernetesDcs implements Dcs {
   }
 
   deleteSync(version: string | undefined, options: CallOptions): Promise<boolean> {
-    return this.#write('delete sync', async () => {
+    return this.#outcomes.write('delete sync', async () => {
       const [deadline, object] = [this.#deadline(options), this.#object('sync')];
       if (version !== undefined) return (await object.replace(NO_SYNC, version, deadline, 'repeat')) !== undefined;
       await object.remove(NO_SYNC, deadline);
@@ -264,7 +267,7 @@ class KubernetesDcs implements Dcs {
 
   /** The pods are Kubernetes' own. */
   deleteCluster(options: CallOptions): Promise<boolean> {
-    return this.#write('delete the cluster', async () => {
+    return this.#outcomes.write('delete the cluster', async () => {
       const deadline = this.#deadline(options);
       await this.#resource.deleteAll(deadline);
       await this.#objects.list(deadline);
@@ -328,36 +331,13 @@ class KubernetesDcs implements Dcs {
     return new Deadline(this.#options.clock, this.#options.random, options);
   }
 
-  /** Runs an operation whose only trustworthy answers are its results: an error of the API's says nothing of the lock or the keys. */
-  async #trusted<T>(what: string, operation: () => Promise<T>): Promise<T> {
-    try {
-      return await operation();
-    } catch (error) {
-      if (!(error instanceof KubernetesError)) throw error;
-      throw new DcsUnavailable(`Kubernetes API is not responding properly: ${what}: ${error.message}`, { cause: error });
-    }
-  }
-
-  /** Runs a write that the API may refuse. */
-  async #write(what: string, operation: () => Promise<boolean>): Promise<boolean> {
-    try {
-      return await operation();
-    } catch (error) {
-      if (!(error instanceof KubernetesError)) throw error;
-      if (error.kind === 'unavailable')
-        throw new DcsUnavailable(`Kubernetes API is not responding properly: ${what}: ${error.message}`, { cause: error });
-      this.#options.log.warning(`Kubernetes refused to ${what}: ${error.message}`);
-      return false;
-    }
-  }
-
   #put(
     object: keyof ObjectNames,
     what: string,
     annotations: Readonly<Record<string, string | null>>,
     options: CallOptions,
   ): Promise<boolean> {
-    return this.#write(`write ${what}`, async () => {
+    return this.#outcomes.write(`write ${what}`, async () => {
       await this.#object(object).put(annotations, this.#deadline(options));
       return true;
     });
@@ -371,7 +351,7 @@ class KubernetesDcs implements Dcs {
     options: CallOptions,
   ): Promise<boolean> {
     if (version === undefined) return this.#put(object, what, annotations, options);
-    return this.#write(
+    return this.#outcomes.write(
       `write ${what}`,
       async () => (await this.#object(object).replace(annotations, version, this.#deadline(options), 'once')) !== undefined,
     );

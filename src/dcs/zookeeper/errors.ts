@@ -1,3 +1,5 @@
+import type { Verdict } from '../shared/outcomes.js';
+
 /** Error codes of ZooKeeper's answers that mean something to us. */
 export const ErrorCode = {
   unimplemented: -6,
@@ -59,4 +61,11 @@ export class ConnectionFailure extends Error {
     super(message);
     this.wasSent = wasSent;
   }
+}
+
+/** What an error says of a write. */
+export function verdictOf(error: unknown): Verdict | undefined {
+  if (error instanceof ValueTooLarge) return 'refused';
+  if (error instanceof ZooKeeperError) return error.isRefusal ? 'refused' : 'unknown';
+  return error instanceof ConnectionFailure ? 'unknown' : undefined;
 }

@@ -7,10 +7,11 @@ import { type CallOptions, type Dcs, type DcsEvent, DcsUnavailable } from '../..
 import type { Log } from '../../ports/log.js';
 import type { Random } from '../../ports/random.js';
 import { clusterPath } from '../shared/key-path.js';
+import { Outcomes } from '../shared/outcomes.js';
 import { Deadline } from '../shared/retry.js';
 import { type Attempts, ZooKeeperClient } from './client.js';
 import type { Connection } from './connection.js';
-import { ConnectionFailure, ValueTooLarge, ZooKeeperError } from './errors.js';
+import { ConnectionFailure, verdictOf } from './errors.js';
 import { ExhibitorServers } from './exhibitor.js';
 import { ZooKeeperKeys } from './keys.js';
 import { LeaderLock } from './leader-lock.js';
@@ -47,6 +48,7 @@ export function createExhibitor(options: ZooKeeperOptions): Dcs {
 class ZooKeeperDcs implements Dcs {
   readonly kind: string;
   readonly #options: ZooKeeperOptions;
+  readonly #outcomes: Outcomes;
   readonly #session: Session;
   readonly #keys: ZooKeeperKeys;
   readonly #copy: WatchedCopy;
@@ -61,6 +63,7 @@ class ZooKeeperDcs implements Dcs {
     this.kind = kind;
     this.#options = options;
     this.#timings = timings;
+    this.#outcomes = new Outcomes({ store: 'ZooKeeper', log, verdictOf });
     const settings = parseCommonSettings(options.section, kind);
     this.#session = new Session({
       ...{ servers, tls: settings.tls, credentials: settings.credentials, timings, clock, random, log },
@@ -106,7 +109,7 @@ class ZooKeeperDcs implements Dcs {
   }
 
   load(options: CallOptions): Promise<ClusterView> {
-    return this.#trusted('read the cluster', async () => {
+    return this.#outcomes.trusted('read the cluster', async () => {
       const deadline = this.#deadline(options);
       if (this.#options.isReadOnlyClient) return parseClusterView(await this.#keys.readFresh(deadline));
       const copy = (connection: Connection, timeoutMs: number) => this.#copy.current(connection, timeoutMs, deadline.signal);
@@ -115,34 +118,34 @@ class ZooKeeperDcs implements Dcs {
   }
 
   acquireLeaderLock(options: CallOptions): Promise<'acquired' | 'held-by-other'> {
-    return this.#trusted('acquire the leader lock', async () =>
+    return this.#outcomes.trusted('acquire the leader lock', async () =>
       (await this.#lock.acquire(this.#deadline(options))) ? 'acquired' : 'held-by-other',
     );
   }
 
   renewLeaderLock(_leader: Leader | undefined, options: CallOptions & { readonly mayCreate?: boolean }): Promise<'renewed' | 'lost'> {
-    return this.#trusted('renew the leader lock', async () =>
+    return this.#outcomes.trusted('renew the leader lock', async () =>
       (await this.#lock.renew(this.#deadline(options), options.mayCreate !== false)) ? 'renewed' : 'lost',
     );
   }
 
   /** ZooKeeper can't take a node from another session: the same as acquiring, as in Patroni. */
   takeLeaderLock(options: CallOptions): Promise<boolean> {
-    return this.#trusted('take the leader lock', () => this.#lock.acquire(this.#deadline(options)));
+    return this.#outcomes.trusted('take the leader lock', () => this.#lock.acquire(this.#deadline(options)));
   }
 
   releaseLeaderLock(leader: Leader | undefined, options: CallOptions): Promise<boolean> {
-    return this.#write('release the leader lock', () => this.#lock.release(leader, this.#deadline(options)));
+    return this.#outcomes.write('release the leader lock', () => this.#lock.release(leader, this.#deadline(options)));
   }
 
   touchMember(value: string, known: Member | undefined, options: CallOptions): Promise<boolean> {
     const isEqual = known !== undefined && deepEqualByText(known.data, parseMemberData(value));
-    return this.#write('write the member key', () => this.#member.write(value, known, isEqual, this.#deadline(options)));
+    return this.#outcomes.write('write the member key', () => this.#member.write(value, known, isEqual, this.#deadline(options)));
   }
 
   writeInitialize(value: string, mode: 'create' | 'overwrite', options: CallOptions): Promise<boolean> {
     if (mode === 'overwrite') return this.#put('initialize', value, undefined, options, 'repeat');
-    return this.#write('create /initialize', async () => {
+    return this.#outcomes.write('create /initialize', async () => {
       const deadline = this.#deadline(options);
       const { isDone, isAmbiguous } = await this.#keys.create('initialize', value, false, deadline, 'repeat');
       if (isDone || !isAmbiguous || (await this.#keys.read('initialize', deadline))?.value !== value) return isDone;
@@ -153,7 +156,7 @@ class ZooKeeperDcs implements Dcs {
   }
 
   deleteInitialize(options: CallOptions): Promise<boolean> {
-    return this.#write('delete /initialize', async () => {
+    return this.#outcomes.write('delete /initialize', async () => {
       await this.#keys.delete('initialize', undefined, this.#deadline(options), 'repeat');
       return true;
     });
@@ -189,7 +192,7 @@ class ZooKeeperDcs implements Dcs {
 
   async writeSync(value: string, version: string | undefined, options: CallOptions): Promise<string | undefined> {
     let written: string | undefined;
-    await this.#write('write /sync', async () => {
+    await this.#outcomes.write('write /sync', async () => {
       const deadline = this.#deadline(options);
       this.#copy.ownWrite('sync', value);
       const outcome =
@@ -212,7 +215,7 @@ class ZooKeeperDcs implements Dcs {
   }
 
   deleteCluster(options: CallOptions): Promise<boolean> {
-    return this.#write('delete the cluster', async () => {
+    return this.#outcomes.write('delete the cluster', async () => {
       await this.#keys.deleteAll(this.#deadline(options));
       return true;
     });
@@ -234,31 +237,8 @@ class ZooKeeperDcs implements Dcs {
     return new Deadline(this.#options.clock, this.#options.random, options);
   }
 
-  /** Runs an operation whose only trustworthy answers are its results: an error of ZooKeeper's says nothing of the lock or the keys. */
-  async #trusted<T>(what: string, operation: () => Promise<T>): Promise<T> {
-    try {
-      return await operation();
-    } catch (error) {
-      if (!(error instanceof ZooKeeperError || error instanceof ConnectionFailure)) throw error;
-      throw new DcsUnavailable(`ZooKeeper is not responding properly: ${what}: ${error.message}`, { cause: error });
-    }
-  }
-
-  /** Runs a write that ZooKeeper may refuse. */
-  async #write(what: string, operation: () => Promise<boolean>): Promise<boolean> {
-    try {
-      return await this.#trusted(what, operation);
-    } catch (error) {
-      const refusal = error instanceof DcsUnavailable ? error.cause : error;
-      const isRefused = refusal instanceof ValueTooLarge || (refusal instanceof ZooKeeperError && refusal.isRefusal);
-      if (!isRefused) throw error;
-      this.#options.log.warning(`ZooKeeper refused to ${what}: ${refusal.message}`);
-      return false;
-    }
-  }
-
   #put(key: string, value: string, version: string | undefined, options: CallOptions, attempts: Attempts = 'once'): Promise<boolean> {
-    return this.#write(`write /${key}`, async () => {
+    return this.#outcomes.write(`write /${key}`, async () => {
       this.#copy.ownWrite(key, value);
       return (await this.#keys.set(key, value, version, this.#deadline(options), attempts)).isDone;
     });
