@@ -5,6 +5,7 @@ import http from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from './etcd-server.js';
+import { freeze } from './freeze.js';
 import type { StoreServer } from './store-server.js';
 
 const START_TIMEOUT_MS = 20_000;
@@ -56,7 +57,7 @@ export async function startConsul(options: ConsulServerOptions = {}): Promise<St
     port,
     kill,
     restart: run,
-    freeze: () => child.kill('SIGSTOP'),
+    freeze: () => freeze(child),
     thaw: () => child.kill('SIGCONT'),
     stop: async () => {
       await kill();

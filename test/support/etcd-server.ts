@@ -4,6 +4,7 @@ import http from 'node:http';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freeze } from './freeze.js';
 import type { StoreServer } from './store-server.js';
 
 const START_TIMEOUT_MS = 15_000;
@@ -82,7 +83,7 @@ async function startOnce(options: EtcdServerOptions): Promise<EtcdServer> {
     },
     kill,
     restart: run,
-    freeze: () => child.kill('SIGSTOP'),
+    freeze: () => freeze(child),
     thaw: () => child.kill('SIGCONT'),
     stop: async () => {
       await kill();

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { type EtcdServer, freePort, startEtcd } from './etcd-server.js';
+import { freeze } from './freeze.js';
 
 const START_TIMEOUT_MS = 60_000;
 /** Of the member of the group that may do everything. */
@@ -130,7 +131,7 @@ export async function startKube(members?: readonly EtcdServer[]): Promise<KubeSe
         await apply('PATCH', `/api/v1/namespaces/${namespace}/pods/${name}/status`, { status: { podIP: ip, podIPs: [{ ip }] } });
     },
     kubeconfig: (options = {}) => kubeconfigText(caFile, port, options),
-    freeze: () => child?.kill('SIGSTOP'),
+    freeze: () => child && freeze(child),
     thaw: () => child?.kill('SIGCONT'),
   };
 }

@@ -1,10 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from './etcd-server.js';
+import { freeze } from './freeze.js';
 import type { StoreServer } from './store-server.js';
 
 const START_TIMEOUT_MS = 60_000;
@@ -90,30 +91,13 @@ export async function startZooKeeper(options: ZooKeeperServerOptions = {}): Prom
     port,
     kill,
     restart: run,
-    freeze: () => {
-      child.kill('SIGSTOP');
-      untilStopped(child.pid ?? 0);
-    },
+    freeze: () => freeze(child),
     thaw: () => child.kill('SIGCONT'),
     stop: async () => {
       await kill();
       await rm(directory, { recursive: true, force: true });
     },
   };
-}
-
-/** A signal reaches the threads of a Java one after the other: one that still runs would answer. */
-export function untilStopped(pid: number): void {
-  const isStopped = (thread: string): boolean =>
-    / [Tt] /.test(readFileSync(`/proc/${pid}/task/${thread}/stat`, 'latin1').replace(/.*\)/, ''));
-  for (const end = Date.now() + 2000; Date.now() < end; ) {
-    try {
-      if (readdirSync(`/proc/${pid}/task`).every(isStopped)) return;
-    } catch (error) {
-      // A thread that ended meanwhile; a system without /proc.
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || !existsSync('/proc/self/task')) return;
-    }
-  }
 }
 
 /** Three servers on one machine. */

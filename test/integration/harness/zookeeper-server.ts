@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { JARS, modeOf, untilStopped, zookeeperArguments } from '../../support/zookeeper-server.js';
+import { untilStopped } from '../../support/freeze.js';
+import { JARS, modeOf, zookeeperArguments } from '../../support/zookeeper-server.js';
 import { ManagedProcess } from './managed-process.js';
 import type { StoreServer } from './servers.js';
 import { giveToUnprivileged } from './unprivileged.js';
