@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { type DcsHarness, dcsContract } from '../../../test/contract/dcs.js';
+import { realTime } from '../../../test/contract/real-time.js';
 import { consulRequest, startConsul, startConsulCluster } from '../../../test/support/consul-server.js';
 import { silentLog } from '../../../test/support/silent-log.js';
 import type { StoreServer } from '../../../test/support/store-server.js';
@@ -17,16 +18,7 @@ async function makeHarness(start: () => Promise<readonly StoreServer[]>): Promis
   return {
     timings,
     expirySlackMs: 2500,
-    pass: (ms) => nodeClock.sleep(ms),
-    until: async (condition, ms) => {
-      for (const end = Date.now() + ms; !condition(); await nodeClock.sleep(20)) assert.ok(Date.now() < end, `not within ${ms} ms`);
-    },
-    within: async (ms, promise) => {
-      const stopped = new AbortController();
-      const late = nodeClock.sleep(ms, stopped.signal).then(() => assert.ok(stopped.signal.aborted, `not within ${ms} ms`));
-      const [result] = await Promise.all([promise.finally(() => stopped.abort()), late]);
-      return result;
-    },
+    ...realTime,
     client: async (name, scope) => {
       opened += 1;
       const section = { host: `127.0.0.1:${servers[opened % servers.length]?.port}` };

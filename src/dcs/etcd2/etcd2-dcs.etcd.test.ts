@@ -1,5 +1,5 @@
-import assert from 'node:assert/strict';
 import { type DcsHarness, dcsContract } from '../../../test/contract/dcs.js';
+import { realTime } from '../../../test/contract/real-time.js';
 import { startEtcd } from '../../../test/support/etcd-server.js';
 import { silentLog } from '../../../test/support/silent-log.js';
 import { milliseconds } from '../../base/duration.js';
@@ -16,16 +16,7 @@ async function makeHarness(): Promise<DcsHarness> {
   return {
     timings,
     expirySlackMs: 2500,
-    pass: (ms) => nodeClock.sleep(ms),
-    until: async (condition, ms) => {
-      for (const end = Date.now() + ms; !condition(); await nodeClock.sleep(20)) assert.ok(Date.now() < end, `not within ${ms} ms`);
-    },
-    within: async (ms, promise) => {
-      const stopped = new AbortController();
-      const late = nodeClock.sleep(ms, stopped.signal).then(() => assert.ok(stopped.signal.aborted, `not within ${ms} ms`));
-      const [result] = await Promise.all([promise.finally(() => stopped.abort()), late]);
-      return result;
-    },
+    ...realTime,
     client: async (name, scope) => {
       const section = { host: `127.0.0.1:${server.port}` };
       const dcs = createEtcd2({

@@ -1,10 +1,10 @@
-import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { load as parseYaml } from 'js-yaml';
 import { type DcsHarness, dcsContract } from '../../../test/contract/dcs.js';
+import { realTime } from '../../../test/contract/real-time.js';
 import { ensurePod, podPath, withPod, writeRaw } from '../../../test/support/kube-objects.js';
 import { kubeObstacle, startKube } from '../../../test/support/kube-server.js';
 import { silentLog } from '../../../test/support/silent-log.js';
@@ -23,16 +23,7 @@ async function makeHarness(useEndpoints: boolean): Promise<DcsHarness> {
   return {
     timings,
     expirySlackMs: 2000,
-    pass: (ms) => nodeClock.sleep(ms),
-    until: async (condition, ms) => {
-      for (const end = Date.now() + ms; !condition(); await nodeClock.sleep(20)) assert.ok(Date.now() < end, `not within ${ms} ms`);
-    },
-    within: async (ms, promise) => {
-      const stopped = new AbortController();
-      const late = nodeClock.sleep(ms, stopped.signal).then(() => assert.ok(stopped.signal.aborted, `not within ${ms} ms`));
-      const [result] = await Promise.all([promise.finally(() => stopped.abort()), late]);
-      return result;
-    },
+    ...realTime,
     client: async (name, scope) => {
       const dcs = createKubernetes({
         section: { labels: { application: 'patroni' }, context: 'test', use_endpoints: useEndpoints, pod_ip: '10.1.0.4' },

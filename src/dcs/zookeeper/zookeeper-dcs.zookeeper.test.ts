@@ -1,5 +1,5 @@
-import assert from 'node:assert/strict';
 import { type DcsHarness, dcsContract } from '../../../test/contract/dcs.js';
+import { realTime } from '../../../test/contract/real-time.js';
 import { RawZooKeeper } from '../../../test/support/raw-zookeeper.js';
 import { silentLog } from '../../../test/support/silent-log.js';
 import type { StoreServer } from '../../../test/support/store-server.js';
@@ -19,16 +19,7 @@ async function makeHarness(start: () => Promise<readonly StoreServer[]>): Promis
     // Half as long again as loop_wait after the last call, and the rounding of the server.
     expirySlackMs: 2500,
     emptiesSync: true,
-    pass: (ms) => nodeClock.sleep(ms),
-    until: async (condition, ms) => {
-      for (const end = Date.now() + ms; !condition(); await nodeClock.sleep(20)) assert.ok(Date.now() < end, `not within ${ms} ms`);
-    },
-    within: async (ms, promise) => {
-      const stopped = new AbortController();
-      const late = nodeClock.sleep(ms, stopped.signal).then(() => assert.ok(stopped.signal.aborted, `not within ${ms} ms`));
-      const [result] = await Promise.all([promise.finally(() => stopped.abort()), late]);
-      return result;
-    },
+    ...realTime,
     client: async (name, scope) => {
       const options = { scope, name, namespace: 'service', timings, clock: nodeClock, random: nodeRandom, log: silentLog };
       const dcs = createZooKeeper({ section: { hosts }, ...options });
