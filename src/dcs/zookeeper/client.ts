@@ -57,7 +57,8 @@ export class ZooKeeperClient {
           if (error.isRefusal) return { kind: 'refused', error, isAmbiguous };
           if (!error.isOfSession) throw error;
         } else if (!(error instanceof ConnectionFailure)) throw error;
-        lastError = error;
+        // What only had the rest of the time says less than what was there before.
+        if (lastError === undefined || deadline.remainingMs() > 0) lastError = error;
         const wasSent = !(error instanceof ConnectionFailure) || error.wasSent;
         isAmbiguous ||= wasSent;
         if ((wasSent && attempts === 'once') || !(await deadline.pause())) break;

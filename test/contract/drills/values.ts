@@ -67,7 +67,8 @@ export function valueDrills(harness: DrillHarness, shared: SharedServer): void {
     t.after(() => opened.end());
     const scope = shared.newScope();
     const dcs = opened.add(harness.client('a', [shared.server.port], { timings: TIMINGS, scope }));
-    const patient = { timeoutMs: milliseconds(6000) };
+    // Servers take their time to put so much together.
+    const patient = { timeoutMs: milliseconds(12_000) };
     for (let n = 0; n < 18; n += 1) await harness.writeRaw(shared.server, scope, `members/junk${n}`, Buffer.alloc(MEGABYTE, 'x'));
     await assert.rejects(dcs.load(patient), /larger than \d+ bytes/);
     assert.equal(await dcs.deleteCluster(patient), true);
