@@ -5,16 +5,8 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { plainConfiguration } from '../../test/support/plain-configuration.js';
-import {
-  binDir,
-  freePort,
-  initdb,
-  memoryLog,
-  postgresSettings,
-  scratch,
-  until,
-  whyNoPostgres,
-} from '../../test/support/postgres-server.js';
+import { binDir, freePort, initdb, memoryLog, postgresSettings, until, whyNoPostgres } from '../../test/support/postgres-server.js';
+import { scratch } from '../../test/support/scratch.js';
 import { milliseconds } from '../base/duration.js';
 import { parseLsn } from '../base/lsn.js';
 import { nodeClock } from '../platform/node-clock.js';

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { scratch } from '../../test/support/scratch.js';
 import { milliseconds } from '../base/duration.js';
 import { nodeClock } from '../platform/node-clock.js';
 import type { Log } from '../ports/log.js';
@@ -119,7 +119,7 @@ function commandOf(pid: number): string {
 }
 
 test('a callback gets action, role and scope; a newer one replaces it; reload has its own lane', async () => {
-  const file = join(mkdtempSync(join(tmpdir(), 'callbacks-')), 'out');
+  const file = join(scratch('callbacks-'), 'out');
   const write = `sh -c 'echo "$@" >> ${file}' x "a b"`;
   const commands = { on_start: `sh -c 'sleep 60' x`, on_role_change: write, on_reload: write };
   const callbacks = createCallbacks({ commands: () => commands, scope: 'demo', clock: nodeClock, table: new Procfs(), log });
@@ -134,7 +134,7 @@ test('a callback gets action, role and scope; a newer one replaces it; reload ha
 });
 
 test('T165: a newer on_reload ends the older one first, with what that one started', async () => {
-  const file = join(mkdtempSync(join(tmpdir(), 'callbacks-')), 'out');
+  const file = join(scratch('callbacks-'), 'out');
   const script = `sh -c 'echo begun >> ${file}; sleep 61; echo ended >> ${file}' x`;
   const commands = { on_reload: script };
   const callbacks = createCallbacks({ commands: () => commands, scope: 'demo', clock: nodeClock, table: new Procfs(), log });

@@ -9,7 +9,8 @@ import type { PostgresObservation } from '../../src/ports/postgres.js';
 import type { PostgresSettings } from '../../src/ports/settings.js';
 import { LocalPostgres } from '../../src/postgres/local-postgres.js';
 import { plainConfiguration } from './plain-configuration.js';
-import { binDir, freePort, initdb, memoryLog, postgresSettings, scratch, until } from './postgres-server.js';
+import { binDir, freePort, initdb, memoryLog, postgresSettings, until } from './postgres-server.js';
+import { scratch } from './scratch.js';
 
 /** A real server with the least configuration, and the agent's view of it. */
 export interface LocalServer {

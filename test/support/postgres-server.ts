@@ -1,7 +1,6 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { milliseconds } from '../../src/base/duration.js';
 import { nodeClock } from '../../src/platform/node-clock.js';
@@ -17,10 +16,6 @@ export function whyNoPostgres(): string | undefined {
 export function binDir(): string | undefined {
   const candidates = [process.env['PG_BINDIR'], ...[18, 17, 16, 15, 14, 13].map((version) => `/usr/lib/postgresql/${version}/bin`)];
   return candidates.find((folder) => folder !== undefined && existsSync(join(folder, 'postgres')));
-}
-
-export function scratch(): string {
-  return mkdtempSync(join(tmpdir(), 'patroni-test-'));
 }
 
 export function initdb(dataDir: string): void {

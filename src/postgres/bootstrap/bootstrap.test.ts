@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { scratch } from '../../../test/support/scratch.js';
 import { milliseconds } from '../../base/duration.js';
 import { nodeClock } from '../../platform/node-clock.js';
 import type { Clock } from '../../ports/clock.js';
@@ -13,8 +13,6 @@ import { bootstrapMethod } from './custom-method.js';
 import { initdb } from './initdb.js';
 import { type PostBootstrapRequest, postBootstrap } from './post-bootstrap.js';
 import { createReplica, type ReplicaRequest } from './replica.js';
-
-const scratch = (): string => mkdtempSync(join(tmpdir(), 'bootstrap-'));
 
 function logOf(lines: string[]): Log {
   const write = (message: string): void => void lines.push(message);

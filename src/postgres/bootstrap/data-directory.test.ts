@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { scratch } from '../../../test/support/scratch.js';
 import type { Log } from '../../ports/log.js';
 import { isDataDirectoryEmpty } from '../control-data/data-directory.js';
 import { wasRewindInterrupted, writeRewindMarker } from '../rewind/marker.js';
@@ -12,7 +12,6 @@ import { rewindGrants, roleStatement } from './roles.js';
 
 const quiet = (): void => undefined;
 const log: Log = { debug: quiet, info: quiet, warning: quiet, error: quiet, critical: quiet, named: () => log };
-const scratch = (): string => mkdtempSync(join(tmpdir(), 'datadir-'));
 
 /** A data directory whose WAL and one tablespace are elsewhere. */
 function withLinks(): { root: string; data: string } {

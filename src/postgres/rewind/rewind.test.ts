@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, readdirSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { scratch } from '../../../test/support/scratch.js';
 import { LSN_ZERO, parseLsn } from '../../base/lsn.js';
 import { nodeClock } from '../../platform/node-clock.js';
 import type { Log } from '../../ports/log.js';
@@ -21,7 +21,6 @@ import { canSkipSingleUserRecovery, parsePostmasterOptions } from './single-user
 const quiet = (): void => undefined;
 const log: Log = { debug: quiet, info: quiet, warning: quiet, error: quiet, critical: quiet, named: () => log };
 const lsn = (text: string) => parseLsn(text) ?? LSN_ZERO;
-const scratch = (): string => mkdtempSync(join(tmpdir(), 'rewind-'));
 
 const RECORD = (at: string): string =>
   `rmgr: XLOG        len (rec/tot):    114/   114, tx:          0, lsn: ${at}, prev 0/04FFFF50, desc: CHECKPOINT_SHUTDOWN redo 0/4FFFF88\n`;

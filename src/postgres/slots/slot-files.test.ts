@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { scratch } from '../../../test/support/postgres-server.js';
+import { scratch } from '../../../test/support/scratch.js';
 import { writeSlotFile } from './slot-files.js';
 
 const folder = scratch();
