@@ -228,6 +228,41 @@ describe("the leader's work on synchronous replication: step by step", () => {
     cluster.standby('b', { tags: {} });
     assert.deepEqual(await cluster.work(), ['names b', 'key a:b']);
   });
+
+  test('a synchronous standby that stands still is replaced by one that went on, and not before five seconds', async () => {
+    const cluster = new SyncCluster().having('a:b', 'b').standby('b').standby('c');
+    // However long nobody wrote: that is no standing still.
+    await cluster.work(20_000);
+    cluster.wal += 100;
+    cluster.standby('c', { flushed: cluster.wal });
+    assert.deepEqual(await cluster.work(4400), []);
+    assert.deepEqual(await cluster.work(), ['key a:', 'names c', 'key a:c']);
+    // Back again it is one of those that may take a place, not the one that has it.
+    cluster.standby('b', { flushed: cluster.wal });
+    assert.deepEqual(await cluster.work(8000), []);
+  });
+
+  test('one that stands still stays where nobody went on: commits that wait are better than commits on one server', async () => {
+    const cluster = new SyncCluster().having('a:b', 'b').standby('b').standby('c');
+    await cluster.work();
+    cluster.wal += 100;
+    assert.deepEqual(await cluster.work(20_000), []);
+  });
+
+  test('one that is slow but moves stays, and so do all in a quorum', async () => {
+    const cluster = new SyncCluster().having('a:b', 'b').standby('b').standby('c');
+    for (let round = 0; round < 10; round += 1) {
+      cluster.wal += 100;
+      cluster.standby('c', { flushed: cluster.wal }).standby('b', { flushed: cluster.wal - 90 });
+      assert.deepEqual(await cluster.work(4000), []);
+    }
+    const quorum = new SyncCluster().having('a:b,c/1', 'ANY 1 (b,c)').standby('b').standby('c');
+    quorum.config = QUORUM;
+    await quorum.work();
+    quorum.wal += 100;
+    quorum.standby('c', { flushed: quorum.wal });
+    assert.deepEqual(await quorum.work(20_000), []);
+  });
 });
 
 describe('before a promotion', () => {

@@ -3,7 +3,7 @@ import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { leaseTtl } from './harness/observers.js';
-import { processTree } from './harness/process-tree.js';
+import { walReceiver } from './harness/process-tree.js';
 import { scenario } from './harness/scenario.js';
 import { TestCluster } from './harness/test-cluster.js';
 import { waitFor } from './harness/wait.js';
@@ -17,10 +17,7 @@ scenario(
     const leader = await cluster.leader();
     const [replica] = await cluster.replicas();
     assert.ok(replica !== undefined);
-    const receiver = processTree(replica.postmasterPid() ?? 0).find((pid) =>
-      /walreceiver/.test(readFileSync(`/proc/${pid}/cmdline`, 'latin1')),
-    );
-    assert.ok(receiver !== undefined);
+    const receiver = walReceiver(replica.postmasterPid());
     process.kill(receiver, 'SIGSTOP');
     await writer.betweenRows(async () => {
       await cluster.sql(leader, "SELECT count(pg_logical_emit_message(false, 'test', repeat('x', 10000))) FROM generate_series(1, 300)");

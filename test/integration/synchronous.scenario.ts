@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { walReceiver } from './harness/process-tree.js';
 import { scenario } from './harness/scenario.js';
 import { syncKey } from './harness/sync-key.js';
 import { waitFor } from './harness/wait.js';
@@ -52,6 +53,26 @@ scenario('synchronous mode: a lost synchronous standby is replaced, and writes g
   for (const name of [first, second]) cluster.member(name).startAgent();
   await cluster.untilHealthy(120_000);
 });
+
+scenario(
+  'synchronous mode: a synchronous standby that stops without a word is replaced long before wal_sender_timeout',
+  { dynamic: quick },
+  async ({ cluster, writer }) => {
+    const first = await waitFor('a standby is synchronous', async () => (await syncKey(cluster))?.voters[0]);
+    const receiver = walReceiver(cluster.member(first).postmasterPid());
+    writer.forgetGaps();
+    process.kill(receiver, 'SIGSTOP');
+    await waitFor('the other is synchronous', async () => {
+      const name = (await syncKey(cluster))?.voters[0];
+      return name !== undefined && name !== first ? name : false;
+    });
+    await writer.untilWritten(20);
+    assert.ok(writer.longestGapMs > 4_000 && writer.longestGapMs < 12_000, `no acknowledged row for ${writer.longestGapMs} ms`);
+    process.kill(receiver, 'SIGCONT');
+    await writer.untilWritten(20);
+    await cluster.untilHealthy();
+  },
+);
 
 scenario(
   'strict synchronous mode: without a standby commits wait',

@@ -8,6 +8,8 @@ import { NO_STANDBY_NAMES, parseStandbyNames, type StandbyNames } from './standb
 
 /** After a change of the setting the server's processes take so long to read it; nothing is taken for proven before. */
 const SETTLES_MS = 250;
+/** A standby whose position stands still for so long, while another is further, keeps commits waiting: the other is preferred. */
+const STUCK_MS = 5000;
 
 /**
  * What is remembered of the setting that was seen last. A standby that was just named may lack commits that were
@@ -21,9 +23,20 @@ export interface Readiness {
   /** What a named standby must have; undefined: the setting is too young. */
   readonly barrier: Lsn | undefined;
   readonly ready: Names;
+  readonly progress: Progress;
 }
 
-export const NOT_READY: Readiness = { text: '', type: 'off', since: Number.NEGATIVE_INFINITY, barrier: undefined, ready: NOBODY };
+/** The standbys behind the furthest one: where each was when it was looked at last, and since when it has stood there, behind. */
+type Progress = ReadonlyMap<string, { readonly lsn: Lsn; readonly since: number }>;
+
+export const NOT_READY: Readiness = {
+  text: '',
+  type: 'off',
+  since: Number.NEGATIVE_INFINITY,
+  barrier: undefined,
+  ready: NOBODY,
+  progress: new Map(),
+};
 
 /** The standbys as one look at the server shows them (ha.md §17.2). */
 export interface SyncLook {
@@ -49,6 +62,7 @@ export function lookAtStandbys(o: KnownObservation, status: ServerStatus, before
   const inForce = parsed ?? NO_STANDBY_NAMES;
   const readiness = settled(status, before, inForce, o.now);
   const candidates = candidatesOf(o, status);
+  const progress = progressOf(candidates, before.progress, o.now);
   const isProven = ({ name, lsn, syncState }: Candidate): boolean => {
     if (!isQuorum && has(voters, name)) return true;
     const isNamed = isQuorum ? syncState === 'quorum' : syncState === 'sync';
@@ -58,7 +72,7 @@ export function lookAtStandbys(o: KnownObservation, status: ServerStatus, before
     readiness.ready,
     candidates.filter((each) => has(inForce.members, each.name) && isProven(each)).map(({ name }) => name),
   );
-  const picked = isQuorum ? pickForQuorum(o, status, candidates) : pickByPriority(o, status, candidates);
+  const picked = isQuorum ? pickForQuorum(o, status, candidates) : pickByPriority(o, status, stuckLast(candidates, progress, o.now));
   return {
     inForce,
     isUnparsable: parsed === undefined,
@@ -67,7 +81,7 @@ export function lookAtStandbys(o: KnownObservation, status: ServerStatus, before
       picked.filter(({ name, syncState }) => has(ready, name) && (isQuorum || syncState === 'sync')).map(({ name }) => name),
     ),
     complete: names(candidates.filter(({ lsn }) => readiness.barrier !== undefined && lsn >= readiness.barrier).map(({ name }) => name)),
-    readiness: { ...readiness, ready },
+    readiness: { ...readiness, ready, progress },
   };
 }
 
@@ -76,7 +90,8 @@ function settled(status: ServerStatus, before: Readiness, { type, members }: Sta
   if (text !== before.text) {
     // One of a quorum need not have what the others acknowledged: for the priority mode it has to prove itself anew.
     const isProofVoid = before.type === 'quorum' && type !== 'quorum';
-    return { text, type, since: now, barrier: undefined, ready: isProofVoid ? NOBODY : before.ready.filter((name) => has(members, name)) };
+    const ready = isProofVoid ? NOBODY : before.ready.filter((name) => has(members, name));
+    return { ...before, text, type, since: now, barrier: undefined, ready };
   }
   if (before.barrier !== undefined || now - before.since < SETTLES_MS) return before;
   return { ...before, barrier: status.walLsn };
@@ -106,6 +121,26 @@ function candidatesOf(o: KnownObservation, status: ServerStatus): readonly Candi
     found.push({ name: member.name, member, lsn, syncState: standby.syncState });
   }
   return found.sort(byWorth).sort((a, b) => Number(traitsOfMember(a.member).nofailover) - Number(traitsOfMember(b.member).nofailover));
+}
+
+function progressOf(candidates: readonly Candidate[], before: Progress, now: number): Progress {
+  const furthest = maxLsn(...candidates.map(({ lsn }) => lsn));
+  const behind = candidates.filter(({ lsn }) => lsn < furthest);
+  return new Map(
+    behind.map(({ name, lsn }) => {
+      const last = before.get(name);
+      return [name, last?.lsn === lsn ? last : { lsn, since: now }];
+    }),
+  );
+}
+
+/**
+ * PostgreSQL goes on waiting for a standby that vanished without a word until `wal_sender_timeout`, 60 s. It is not left
+ * out: without another that could take its place it stays, since commits that wait are better than commits on one server.
+ */
+function stuckLast(candidates: readonly Candidate[], progress: Progress, now: number): readonly Candidate[] {
+  const isStuck = ({ name }: Candidate): boolean => now - (progress.get(name)?.since ?? now) >= STUCK_MS;
+  return [...candidates.filter((each) => !isStuck(each)), ...candidates.filter(isStuck)];
 }
 
 function positionOf(standby: StreamingStandby, synchronousCommit: string): Lsn | undefined {

@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 
 /** A process and all its descendants now, parents first. */
 export function processTree(root: number): number[] {
@@ -14,4 +15,11 @@ export function processTree(root: number): number[] {
     pending.push(...(children.get(pid) ?? []));
   }
   return tree;
+}
+
+/** The process of a standby that receives WAL. */
+export function walReceiver(postmaster: number | undefined): number {
+  const found = processTree(postmaster ?? 0).find((pid) => /walreceiver/.test(readFileSync(`/proc/${pid}/cmdline`, 'latin1')));
+  if (found === undefined) throw new Error(`the server ${postmaster} receives no WAL`);
+  return found;
 }
