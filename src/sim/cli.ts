@@ -1,5 +1,3 @@
-import { fork } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { judgeCoverage } from './coverage.js';
 import { planOf } from './draw-plan.js';
@@ -7,9 +5,11 @@ import { MUTATIONS, mutationNamed } from './mutations/all.js';
 import type { Mutation } from './mutations/mutation.js';
 import { mutationTable } from './mutations/table.js';
 import type { Plan } from './plan.js';
+import { Progress } from './progress.js';
 import { runPlan } from './run.js';
+import { shareSeeds } from './share-seeds.js';
 import { describeShrunk, shortTrace, shrink } from './shrink.js';
-import { runSeeds, type Tally } from './tally.js';
+import type { Tally } from './tally.js';
 
 const USAGE = `usage: npm run sim -- [--seeds N] [--from SEED] [--jobs N] [--mutation NAME]
        npm run sim -- --seed SEED | --plan JSON [--shrink | --short] [--mutation NAME]
@@ -48,9 +48,7 @@ export async function simulate(args: readonly string[]): Promise<number> {
       : (JSON.parse(values.plan) as Plan);
   if (plan) return one(plan, mutation, values);
   const [from, count, jobs] = [Number(values.from), Number(values.seeds), Number(values.jobs)];
-  const started = process.hrtime.bigint();
-  const tallies = await runInChildren(from, count, jobs, mutation);
-  return report(tallies, count, Number(process.hrtime.bigint() - started) / 1e9);
+  return many(from, count, jobs, mutation);
 }
 
 async function one(
@@ -70,38 +68,33 @@ async function one(
   return result.violation === undefined ? 0 : 1;
 }
 
-/** Splits the seeds among processes; each answers with one message. */
-function runInChildren(from: number, count: number, jobs: number, mutation: Mutation | undefined): Promise<Tally[]> {
-  if (jobs < 2) return Promise.all([runSeeds(from, count, mutation)]);
-  const share = Math.ceil(count / jobs);
-  const children: Promise<Tally>[] = [];
-  for (let first = from; first < from + count; first += share) {
-    const size = Math.min(share, from + count - first);
-    const args = [String(first), String(size), ...(mutation === undefined ? [] : [mutation.name])];
-    children.push(
-      new Promise((resolve, reject) => {
-        // A run leaves much garbage and keeps nothing: a large young generation collects it in fewer turns.
-        const execArgv = ['--min-semi-space-size=16', '--max-semi-space-size=64'];
-        const child = fork(fileURLToPath(new URL('./seeds-process.js', import.meta.url)), args, { execArgv });
-        let tally: Tally | undefined;
-        child.on('message', (message) => {
-          tally = message as Tally; // Our own process wrote it.
-        });
-        child.on('error', reject);
-        child.on('exit', (code) => {
-          if (tally === undefined) reject(new Error(`the process for seeds ${first} and following ended with ${code}`));
-          else resolve(tally);
-        });
-      }),
-    );
-  }
-  return Promise.all(children);
+/** Runs many seeds, shows how far they are, and reports; when it is interrupted, of those that are done. */
+async function many(from: number, count: number, jobs: number, mutation: Mutation | undefined): Promise<number> {
+  const startedAt = process.hrtime.bigint();
+  const seconds = (): number => Number(process.hrtime.bigint() - startedAt) / 1e9;
+  const tallies: Tally[] = [];
+  const progress = new Progress(count, seconds);
+  const interruption = new AbortController();
+  const interrupt = (): void => interruption.abort();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, interrupt);
+  const onTally = (tally: Tally): void => {
+    tallies.push(tally);
+    progress.show(tally);
+  };
+  await shareSeeds({ from, count, jobs, mutation, onTally, signal: interruption.signal });
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, interrupt);
+  progress.end();
+  const code = tallies.length > 0 ? report(tallies, seconds()) : 0;
+  if (!interruption.signal.aborted) return code;
+  process.stdout.write(`interrupted: ${count} seeds were asked for\n`);
+  return 1;
 }
 
-function report(tallies: readonly Tally[], count: number, secondsTaken: number): number {
+function report(tallies: readonly Tally[], secondsTaken: number): number {
   const out = (line: string): void => void process.stdout.write(`${line}\n`);
   const failures = tallies.flatMap((tally) => tally.failures);
   const sum = (of: (tally: Tally) => number): number => tallies.reduce((total, tally) => total + of(tally), 0);
+  const count = sum(({ seeds }) => seeds);
   for (const { seed, violation, shrunk } of failures) {
     out(`seed ${seed}: ${violation}`);
     if (shrunk !== undefined) out(shrunk);

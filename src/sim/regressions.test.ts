@@ -30,6 +30,7 @@ const FOUND: readonly (readonly [number, string])[] = [
   [18768, 'after maintenance mode a primary waited for a frozen server and a slow store much longer than its lease'],
   [12315, 'a pre_promote script that refused was held against the next promotion, too'],
   [8594, 'in failsafe mode nobody led any more when the only member of the map had lost its data'],
+  [500610, 'the shutdown of a primary without lease waited for a silent store, to be released from synchronous replication first'],
 ];
 
 for (const [seed, what] of FOUND) {

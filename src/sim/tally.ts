@@ -15,6 +15,7 @@ export interface Failure {
 
 /** What a number of seeds gave; it crosses from a child process as JSON. */
 export interface Tally {
+  readonly seeds: number;
   readonly failures: readonly Failure[];
   readonly events: number;
   /** How often each rule decided. */
@@ -24,25 +25,42 @@ export interface Tally {
   readonly cpuSeconds: number;
 }
 
-export async function runSeeds(from: number, count: number, mutation?: Mutation): Promise<Tally> {
-  const rules: Record<string, number> = {};
-  const failures: Failure[] = [];
-  const options = mutation === undefined ? {} : { mutation };
-  const { stackTraceLimit } = Error;
-  // Expected errors are thrown often, and nobody looks where they came from unless the run is repeated.
-  Error.stackTraceLimit = 0;
-  let [events, faults] = [0, 0];
-  for (let seed = from; seed < from + count; seed++) {
-    const plan = planOf(seed, mutation?.plan, mutation?.favoured);
-    const result = await runPlan(plan, options);
-    events += result.events;
-    faults += plan.faults.length;
-    for (const [rule, times] of result.rules) rules[rule] = (rules[rule] ?? 0) + times;
-    if (result.violation === undefined) continue;
-    const shrunk = failures.length < MOST_SHRUNK ? await shrink(plan, mutation) : undefined;
-    failures.push({ seed, violation: result.violation, ...(shrunk === undefined ? {} : { shrunk: describeShrunk(shrunk) }) });
+/** Seeds that follow one another. */
+export interface Batch {
+  readonly first: number;
+  readonly count: number;
+}
+
+/** Runs seeds in this process, batch by batch. */
+export class SeedRunner {
+  readonly #mutation: Mutation | undefined;
+  #shrunk = 0;
+
+  constructor(mutation: Mutation | undefined) {
+    this.#mutation = mutation;
   }
-  Error.stackTraceLimit = stackTraceLimit;
-  const { user, system } = process.cpuUsage();
-  return { failures, events, rules, faults, cpuSeconds: (user + system) / 1e6 };
+
+  async run({ first, count }: Batch): Promise<Tally> {
+    const rules: Record<string, number> = {};
+    const failures: Failure[] = [];
+    const { stackTraceLimit } = Error;
+    const before = process.cpuUsage();
+    // Expected errors are thrown often, and nobody looks where they came from unless the run is repeated.
+    Error.stackTraceLimit = 0;
+    let [events, faults] = [0, 0];
+    for (let seed = first; seed < first + count; seed++) {
+      const plan = planOf(seed, this.#mutation?.plan, this.#mutation?.favoured);
+      const result = await runPlan(plan, this.#mutation === undefined ? {} : { mutation: this.#mutation });
+      events += result.events;
+      faults += plan.faults.length;
+      for (const [rule, times] of result.rules) rules[rule] = (rules[rule] ?? 0) + times;
+      if (result.violation === undefined) continue;
+      this.#shrunk += 1;
+      const shrunk = this.#shrunk <= MOST_SHRUNK ? await shrink(plan, this.#mutation) : undefined;
+      failures.push({ seed, violation: result.violation, ...(shrunk === undefined ? {} : { shrunk: describeShrunk(shrunk) }) });
+    }
+    Error.stackTraceLimit = stackTraceLimit;
+    const { user, system } = process.cpuUsage(before);
+    return { seeds: count, failures, events, rules, faults, cpuSeconds: (user + system) / 1e6 };
+  }
 }

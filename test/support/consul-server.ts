@@ -8,7 +8,7 @@ import { freePort } from './etcd-server.js';
 import { freeze } from './freeze.js';
 import type { StoreServer } from './store-server.js';
 
-const START_TIMEOUT_MS = 20_000;
+const START_TIMEOUT_MS = 60_000;
 /** Where scripts/lib/consul.mjs unpacks it. */
 const PROGRAM = ['/var/tmp/patroni-consul/usr/bin/consul', '/usr/bin/consul', '/usr/local/bin/consul'].find(existsSync) ?? 'consul';
 

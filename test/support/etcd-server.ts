@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { freeze } from './freeze.js';
 import type { StoreServer } from './store-server.js';
 
-const START_TIMEOUT_MS = 15_000;
+const START_TIMEOUT_MS = 60_000;
 
 /** etcd. The second port is the one that members use among themselves. */
 export interface EtcdServer extends StoreServer {

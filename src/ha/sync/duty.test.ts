@@ -1,27 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { parseGlobalConfig } from '../../cluster/dynamic-config.js';
-import { traitsOf } from '../../cluster/tags.js';
+import { healthyCluster, healthyStandby, type Scene } from '../../../test/support/builders.js';
 import { type ClusterView, parseClusterView } from '../../cluster/view.js';
 import { canBeReleased, effectiveTags, isOnDuty, shouldRenounce } from './duty.js';
 
-function config(data: Readonly<Record<string, unknown>>) {
-  const parsed = parseGlobalConfig(data);
-  assert.ok('config' in parsed);
-  return parsed.config;
-}
-
-function renounces(data: Readonly<Record<string, unknown>>, tags = {}, isLeaseValid = false): boolean {
-  return shouldRenounce({ config: config(data), isLeaseValid, policy: { ...POLICY, traits: traitsOf(tags) } });
-}
-
-const POLICY = {
-  usePgRewind: true,
-  removeOnRewindFailure: false,
-  removeOnDivergedTimelines: false,
-  hasBootstrapSection: true,
-  hasLeaderlessMethod: false,
-};
+const renounces = (scene: Scene): boolean => shouldRenounce(scene.observation);
 
 function view(sync: unknown, states: Readonly<Record<string, unknown>> = {}, leader: string | undefined = 'a'): ClusterView {
   const members = ['a', 'b', 'c'].map((name) => ({
@@ -33,14 +16,20 @@ function view(sync: unknown, states: Readonly<Record<string, unknown>> = {}, lea
   return parseClusterView([...members, ...lock, { key: 'sync', value: JSON.stringify(sync), version: '1' }]);
 }
 
-test('a standby renounces in both synchronous modes; a leader, a member that is never synchronous and others do not', () => {
-  assert.equal(renounces({ synchronous_mode: true }), true);
-  assert.equal(renounces({ synchronous_mode: 'quorum' }), true);
-  assert.equal(renounces({}), false);
-  assert.equal(renounces({ synchronous_mode: true }, {}, true), false);
-  assert.equal(renounces({ synchronous_mode: true }, { nosync: true }), false);
-  assert.equal(renounces({ synchronous_mode: true }, { sync_priority: 0 }), false);
-  assert.equal(renounces({ synchronous_mode: true, standby_cluster: { host: 'elsewhere' } }), false);
+test('a standby renounces in both synchronous modes; a member that is never synchronous and others do not', () => {
+  assert.equal(renounces(healthyStandby().config({ synchronous_mode: true })), true);
+  assert.equal(renounces(healthyStandby().config({ synchronous_mode: 'quorum' })), true);
+  assert.equal(renounces(healthyStandby()), false);
+  assert.equal(renounces(healthyStandby().config({ synchronous_mode: true }).tags({ nosync: true })), false);
+  assert.equal(renounces(healthyStandby().config({ synchronous_mode: true }).tags({ sync_priority: 0 })), false);
+  assert.equal(renounces(healthyStandby().config({ synchronous_mode: true, standby_cluster: { host: 'elsewhere' } })), false);
+});
+
+test('a primary does not, least of all one without lease: its stop must not wait for a store', () => {
+  const primary = healthyCluster().config({ synchronous_mode: true });
+  assert.equal(renounces(primary), false);
+  assert.equal(renounces(primary.leaseLeft(0)), false);
+  assert.equal(renounces(primary.leaseLeft(0).server({ status: { kind: 'unavailable', error: 'frozen' } })), false);
 });
 
 test('who renounces says so in its tags, and the others stay', () => {

@@ -2,14 +2,14 @@ import { isRunning, traitsOfMember } from '../../cluster/member.js';
 import { isSyncVoter } from '../../cluster/sync-state.js';
 import { publishedTags, type Tags } from '../../cluster/tags.js';
 import type { ClusterView } from '../../cluster/view.js';
-import type { Observation } from '../observation.js';
+import { isPrimary, type Observation } from '../observation.js';
 
 /**
  * A standby whose server is about to go on purpose asks to be released from synchronous replication before, so that no
- * commit waits for it (ha.md §17.7). A courtesy: nothing safe rests on it.
+ * commit waits for it (ha.md §17.7). A courtesy: nothing safe rests on it, and a primary that lost its lease has no time for it.
  */
-export function shouldRenounce({ config, policy, isLeaseValid }: Pick<Observation, 'config' | 'policy' | 'isLeaseValid'>): boolean {
-  return config.synchronousMode !== 'off' && !isLeaseValid && !policy.traits.nosync;
+export function shouldRenounce(o: Observation): boolean {
+  return o.config.synchronousMode !== 'off' && !o.isLeaseValid && !isPrimary(o) && !o.policy.traits.nosync;
 }
 
 /** The tags as the others shall see them: who renounces is never picked, by members of any version. */
