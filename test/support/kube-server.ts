@@ -137,13 +137,16 @@ export async function startKube(members?: readonly EtcdServer[]): Promise<KubeSe
 }
 
 function kubeconfigText(caFile: string, port: number, { token = ADMIN_TOKEN, tokenFile, url }: KubeconfigOptions): string {
+  const server = url ?? `https://127.0.0.1:${port}`;
+  // Nothing is to be trusted on plain HTTP, and who uses it may not be able to read the file.
+  const trust = server.startsWith('https:') ? { 'certificate-authority': caFile } : {};
   return JSON.stringify({
     ...{ apiVersion: 'v1', kind: 'Config', 'current-context': 'other' },
     contexts: [
       { name: 'other', context: { cluster: 'none', user: 'none' } },
       { name: 'test', context: { cluster: 'c', user: 'u' } },
     ],
-    clusters: [{ name: 'c', cluster: { server: url ?? `https://127.0.0.1:${port}`, 'certificate-authority': caFile } }],
+    clusters: [{ name: 'c', cluster: { server, ...trust } }],
     users: [{ name: 'u', user: tokenFile === undefined ? { token } : { tokenFile } }],
   });
 }
