@@ -11,7 +11,7 @@ import type { Decision } from '../ha/decision.js';
 import { judgeTakeover, limitationOf, takeoverPeers } from '../ha/election.js';
 import { roundReserve, underPromise } from '../ha/failsafe.js';
 import { isFencing, startsPrimary } from '../ha/job.js';
-import { type Facts, fencingMargin, isPrimary, type KnownObservation, type Observation } from '../ha/observation.js';
+import { type Facts, fencingMargin, type KnownObservation, mayBecomePrimary, type Observation } from '../ha/observation.js';
 import { armed } from '../ha/rewind.js';
 import { cloneSource, remoteMember, upstreamOf } from '../ha/upstream.js';
 import type { AgentControl } from '../ports/agent-control.js';
@@ -510,6 +510,20 @@ export class Agent {
     this.wake();
   }
 
+  private async beforeStartAsPrimary(): Promise<boolean> {
+    const { config } = this.state;
+    const o = this.knownObservation();
+    if (o === undefined) return config.synchronousMode === 'off' || config.isPaused;
+    // Without the lock, in maintenance mode: the key is not taken from another leader by who only starts its server.
+    if (!this.lock.isHeld && o.cluster.view.sync.leader !== o.me) return true;
+    try {
+      return await this.sync.beforeStart(o);
+    } catch (error) {
+      if (!(error instanceof DcsUnavailable)) throw error;
+      return false;
+    }
+  }
+
   /** The own lease ended by own clock: a primary stops now, whatever the cycle is waiting for. */
   private async fence(): Promise<void> {
     this.onServerEvent();
@@ -517,7 +531,7 @@ export class Agent {
     const running = this.jobs.current?.job;
     // A standby when it was looked at last may have been promoted since.
     const mayBePrimary =
-      isPrimary(o) || this.jobs.lastPromotionAt >= this.state.postgresAt || (running !== undefined && startsPrimary(running));
+      mayBecomePrimary(o) || this.jobs.lastPromotionAt >= this.state.postgresAt || (running !== undefined && startsPrimary(running));
     if (o.config.isPaused || !mayBePrimary || (running !== undefined && isFencing(running))) return;
     this.ports.log.error('the lease of the leader lock ended before it could be renewed, demoting self');
     await this.jobs.cancel();
@@ -603,10 +617,7 @@ export class Agent {
       dropLease: () => this.lock.drop(),
       holdsLock: () => this.lock.isHeld,
       reserveTimeline: () => this.reserveTimeline(),
-      beforeStartAsPrimary: async () => {
-        const o = this.knownObservation();
-        return o === undefined ? state.config.synchronousMode === 'off' || state.config.isPaused : this.sync.beforeStart(o);
-      },
+      beforeStartAsPrimary: () => this.beforeStartAsPrimary(),
       releaseLock: (lastLsn) => this.releaseLock(lastLsn),
       successorWith: (target) => this.successorWith(target),
       freshUpstream: async () => {

@@ -34,6 +34,8 @@ class Bench {
   outcome: RewindOutcome = { kind: 'done' };
   isPaused = false;
   isPromoting = false;
+  isRunning = true;
+  isSyncKnown = true;
   clusterState = 'in archive recovery';
 
   constructor() {
@@ -67,7 +69,7 @@ class Bench {
       controlData: async () => ({ clusterState: this.clusterState }),
       observe: async () => {
         if (this.isPromoting) this.clusterState = 'in production';
-        return { hasRecoveryConfiguration: !this.isPromoting };
+        return { hasRecoveryConfiguration: !this.isPromoting, isProcessRunning: this.isRunning };
       },
       follow: async () => {
         ask('restart as a standby');
@@ -84,6 +86,10 @@ class Bench {
       config: () => ({ ...healthyCluster().observation.config, isPaused: this.isPaused }),
       policy: () => ({ removeOnRewindFailure: this.removes.onFailure, removeOnDivergedTimelines: this.removes.onDivergence }),
       holdsLock: () => true,
+      beforeStartAsPrimary: async () => {
+        ask('names from /sync');
+        return this.isSyncKnown;
+      },
       reserveTimeline: async () => 2,
       resetFirstCheckpoint: () => undefined,
     } as unknown as JobServices;
@@ -134,6 +140,20 @@ describe('jobs', () => {
     await bench.cancelInTheMiddle({ kind: 'restart', timeoutMs: healthyCluster().observation.config.primaryStartTimeoutMs });
     // Whether the start comes before the kill or after it, it finds that it must not begin.
     assert.deepEqual(bench.asked.toSorted(), ['cancel', 'kill the postmaster that was started', 'restart', 'start: cancelled']);
+  });
+
+  test('a restart of a server that is down is a start: its commits wait for whom /sync names', async () => {
+    const bench = new Bench();
+    const job = { kind: 'restart', timeoutMs: healthyCluster().observation.config.primaryStartTimeoutMs } as const;
+    bench.slow.open();
+    await bench.run(job);
+    assert.deepEqual(bench.asked.splice(0), ['restart', 'start: allowed']);
+    bench.isRunning = false;
+    await bench.run(job);
+    assert.deepEqual(bench.asked.splice(0), ['names from /sync', 'restart', 'start: allowed']);
+    bench.isSyncKnown = false;
+    await bench.run(job);
+    assert.deepEqual(bench.asked, ['names from /sync']);
   });
 
   test('in maintenance mode a standby that an operator promotes in the last moment is not restarted', async () => {

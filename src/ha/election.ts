@@ -134,7 +134,7 @@ export function judgeRace(o: KnownObservation, answers: PeerAnswers, formerLeade
     } else if (status.lsn > LSN_ZERO) {
       const theirs = traitsOf(status.tags).failoverPriority;
       const own = o.policy.traits.failoverPriority;
-      if (status.lsn === mine && own < theirs && !isUnlisted(o, name)) {
+      if (status.lsn === mine && own < theirs && !isUnlisted(o, name) && !isOutdated(o, status.timeline)) {
         if (name === former) {
           lines.push(log('info', `Ignoring former leader ${name} having priority ${theirs} higher than this nodes ${own} priority`));
         } else if (!isQuorum || isVoter) {

@@ -90,6 +90,12 @@ export function isPrimary(o: Observation): boolean {
   return role === 'primary' || role === 'promoted';
 }
 
+/** It is one, or becomes one by itself: a promotion that the server was told of ends in a primary, sooner or later. */
+export function mayBecomePrimary(o: Observation): boolean {
+  const isPromoted = o.postgres.isProcessRunning && o.postgres.role === 'promoted';
+  return isPrimary(o) || isPromoted || (o.job?.job.kind === 'promote' && !o.job.isPrePromoteOpen);
+}
+
 /** Position to compare with others: flushed on a primary, received or replayed on a standby. */
 export function ownLsn(o: Observation): Lsn | undefined {
   if (o.postgres.status.kind !== 'known') return undefined;

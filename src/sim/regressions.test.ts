@@ -30,6 +30,12 @@ const FOUND: readonly (readonly [number, string])[] = [
   [18768, 'after maintenance mode a primary waited for a frozen server and a slow store much longer than its lease'],
   [12315, 'a pre_promote script that refused was held against the next promotion, too'],
   [8594, 'in failsafe mode nobody led any more when the only member of the map had lost its data'],
+  [262989, 'in failsafe mode the key was given back after pg_ctl promote, and the server became writable without it'],
+  [255317, 'as 2930, for one of equal position and higher priority'],
+  [256488, 'in maintenance mode a former primary of an older timeline took the lock, without what had been acknowledged since'],
+  [251157, 'POST /restart of a stopped former primary started it with nobody to wait for, though /sync named a standby'],
+  [252115, 'the lease ended after pg_ctl promote and before the promotion: the server was not stopped, and became writable'],
+  [251125, 'pg_control was read late, and a killed standby was recovered in single-user mode: it wrote WAL of its own'],
   [500610, 'the shutdown of a primary without lease waited for a silent store, to be released from synchronous replication first'],
 ];
 

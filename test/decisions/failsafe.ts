@@ -205,6 +205,15 @@ const following: readonly DecisionCase[] = [
     },
   },
   {
+    name: 'the same, when the server was told to promote already',
+    given: leaderless().failsafe('a', 'b', 'c').ledBy('a').promised('c', 25).server({ role: 'promoted' }),
+    expect: {
+      rules: ['holder/promised-failsafe'],
+      reason: 'demoting self because c leads in failsafe mode',
+      actions: ['cancel-job', 'start-job demote immediate'],
+    },
+  },
+  {
     name: 'the slots of the primary are followed while the store is silent',
     given: healthyStandby()
       .member('c', { tags: { replicatefrom: 'a' } })

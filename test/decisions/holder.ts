@@ -42,6 +42,17 @@ const lock: readonly DecisionCase[] = [
     },
   },
   {
+    name: 'the lock is lost after the server was told to promote, and before it has',
+    given: winner().server({ role: 'promoted' }).losingLock(),
+    expect: {
+      rules: ['holder/lock-lost-primary'],
+      reason: 'demoted self because failed to update leader lock in DCS',
+      actions: DEMOTED,
+      log: ['error: failed to update leader lock'],
+      beside: ['holder/lock-lost-standby'],
+    },
+  },
+  {
     name: 'T26: the lock is lost as a standby',
     given: winner().losingLock(),
     expect: {

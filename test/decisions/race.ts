@@ -47,6 +47,15 @@ const votes: readonly DecisionCase[] = [
     expect: { ...stays('race/run'), log: ['info: b has equally tolerable WAL position and priority 5, while this node has priority 1'] },
   },
   {
+    name: 'the priority of one that may not lead, for its timeline, does not count',
+    given: leaderless()
+      .config({ check_timeline: true })
+      .history([4, 100])
+      .answering({ replicaTimeline: 5 })
+      .peers({ b: at(1000, { tags: { failover_priority: 5 }, timeline: 4 }) }),
+    expect: { ...WINS, rules: ['race/run', 'holder/promote'] },
+  },
+  {
     name: 'T4: a higher priority counts only at the same position',
     given: leaderless().peers({ b: at(999, { tags: { failover_priority: 5 } }) }),
     expect: WINS,
@@ -559,6 +568,16 @@ const paused: readonly DecisionCase[] = [
       reason: 'acquired session lock as a leader',
       actions: ['acquire-lock'],
       beside: ['race/paused'],
+    },
+  },
+  {
+    name: 'a primary of an older timeline does not',
+    given: healthyCluster().asPrimary(2).after('a').history([1, 10], [2, 20]).paused(),
+    expect: {
+      rules: ['race/stale-primary'],
+      reason: 'continue to run as primary without lock',
+      actions: ['set-role primary'],
+      beside: ['race/paused-primary'],
     },
   },
   {

@@ -181,6 +181,15 @@ export const stoppedCases: readonly DecisionCase[] = [
     },
   },
   {
+    name: 'a killed standby, of which pg_control still says what it was before',
+    given: crashed(healthyStandby()).server({ role: 'replica', hasRecoveryConfiguration: true }),
+    expect: {
+      ...secondary(),
+      actions: ['set-state crashed', 'disarm-watchdog', 'start-job start-standby b replica'],
+      beside: ['stopped/crash-recovery', 'stopped/read-can-rewind'],
+    },
+  },
+  {
     name: 'T79: a backup_label on 15 and later',
     given: crashed(leader().after('a')).answering({ canSkipSingleUserRecovery: true }),
     expect: {
@@ -588,6 +597,16 @@ export const dcsUnreachableCases: readonly DecisionCase[] = [
       reason: 'demoted self because DCS is not accessible and I was a leader',
       actions: OFFLINE,
       beside: ['dcs-unreachable/lease-holds', 'dcs-unreachable/standby'],
+    },
+  },
+  {
+    name: 'the same, when the job did not wait for its end',
+    given: unreachable(healthyStandby().leaseLeft(5000).server({ role: 'promoted' })),
+    expect: {
+      rules: ['dcs-unreachable/primary'],
+      reason: 'demoted self because DCS is not accessible and I was a leader',
+      actions: OFFLINE,
+      beside: ['dcs-unreachable/standby'],
     },
   },
   {

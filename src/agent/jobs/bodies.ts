@@ -14,6 +14,8 @@ const END_OF_RECOVERY_LIMIT_MS = seconds(10);
 /** So long a standby without signal file is given to turn out as promoted, and so often it is looked at. */
 const PROMOTION_SHOWS_MS = seconds(2);
 const PROMOTION_LOOK_MS = 50;
+/** One look at the server. */
+const LOOK_MS = seconds(2);
 
 /** Runs one job to its end. What is thrown is unexpected and counts as a failure. */
 export function runJob(job: Job, s: JobServices, control: JobControl): Promise<JobEnd> {
@@ -76,12 +78,19 @@ function mayPromote(s: JobServices): boolean {
 }
 
 async function startPrimary(job: Extract<Job, { kind: 'start-primary' }>, s: JobServices, control: JobControl): Promise<JobEnd> {
-  if (!(await s.beforeStartAsPrimary())) {
-    s.log.warning('PostgreSQL is not started as primary: it is not known whom its commits must wait for');
-    return { kind: job.kind };
-  }
+  if (!(await mayStartAsPrimary(s))) return { kind: job.kind };
   if (await isGuarded(s)) await s.postgres.start({ timeoutMs: job.timeoutMs, role: 'primary', interlock: whileLeading(s, control) });
   return { kind: job.kind };
+}
+
+async function isRunning(s: JobServices): Promise<boolean> {
+  return (await s.postgres.observe({ timeoutMs: LOOK_MS, withSynchronousState: false })).isProcessRunning;
+}
+
+async function mayStartAsPrimary(s: JobServices): Promise<boolean> {
+  if (await s.beforeStartAsPrimary()) return true;
+  s.log.warning('PostgreSQL is not started as primary: it is not known whom its commits must wait for');
+  return false;
 }
 
 /** A server that becomes primary by its start needs the timer before it, as a promotion does. */
@@ -103,7 +112,9 @@ function whileLeading(s: JobServices, control: JobControl): { readonly isCancell
 async function restart(job: Extract<Job, { kind: 'restart' }>, s: JobServices, control: JobControl): Promise<JobEnd> {
   const { timeoutMs } = job;
   if (job.isStandby === true) await s.duty.without(() => s.postgres.restart({ timeoutMs, interlock: control }), control);
-  else await s.postgres.restart({ timeoutMs, interlock: whileLeading(s, control) });
+  // One that runs keeps what its commits wait for; what a stopped one remembers of that may be old.
+  else if ((await isRunning(s)) || (await mayStartAsPrimary(s)))
+    await s.postgres.restart({ timeoutMs, interlock: whileLeading(s, control) });
   return { kind: job.kind };
 }
 

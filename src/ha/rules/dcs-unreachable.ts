@@ -1,15 +1,12 @@
 import { milliseconds } from '../../base/duration.js';
 import { log } from '../decision.js';
 import { isFencing } from '../job.js';
-import { fencingMargin, isPrimary, type Observation } from '../observation.js';
+import { fencingMargin, isPrimary, mayBecomePrimary, type Observation } from '../observation.js';
 import { ask, conclude, type Rule, rule } from '../rule.js';
 import { demoteActions } from './demote.js';
 
 /** A leader asks a store that does not answer again after this long. */
 const RETRY_MS = 1000;
-
-/** A promotion that the server was told of ends in a primary, sooner or later. */
-const mayBecomePrimary = (o: Observation): boolean => isPrimary(o) || (o.job?.job.kind === 'promote' && !o.job.isPrePromoteOpen);
 
 /** Time until this primary must begin to stop. */
 const spareOf = (o: Observation): number => o.leaseLeftMs - fencingMargin(o.config.ttlMs);

@@ -1,7 +1,7 @@
 import { isSyncEmpty } from '../../cluster/sync-state.js';
 import { type Action, log } from '../decision.js';
 import { promisedTo } from '../failsafe.js';
-import { hasLock, isPrimary, type KnownObservation } from '../observation.js';
+import { hasLock, isPrimary, type KnownObservation, mayBecomePrimary } from '../observation.js';
 import { ask, conclude, type Rule, rule } from '../rule.js';
 import { demoteActions } from './demote.js';
 import { follow } from './follow.js';
@@ -25,10 +25,13 @@ export const holder: readonly Rule<KnownObservation>[] = [
     id: 'holder/promised-failsafe',
     why: 'The store gave the key late, after this member had let a primary go on without store.',
     match: (o) => (hasLock(o) && !isPrimary(o) ? promisedTo(o) : undefined),
-    decide: ({ name }) =>
-      conclude(`released leader key because ${name} leads in failsafe mode`, [
-        { kind: 'release-lock', lastLsn: undefined, publish: false },
-      ]),
+    decide: ({ name }, o) =>
+      // A promotion that was told already can't be taken back: its server is stopped, and the key given away after that.
+      mayBecomePrimary(o)
+        ? conclude(`demoting self because ${name} leads in failsafe mode`, demoteActions('immediate'))
+        : conclude(`released leader key because ${name} leads in failsafe mode`, [
+            { kind: 'release-lock', lastLsn: undefined, publish: false },
+          ]),
   }),
   rule({
     id: 'holder/paused-waiting-for-promotion',
@@ -61,7 +64,7 @@ export const holder: readonly Rule<KnownObservation>[] = [
   rule({
     id: 'holder/lock-lost-primary',
     why: 'The store said that the lock is not ours: somebody else may be promoted this moment.',
-    match: (o) => hasLock(o) && o.facts.lock === 'lost' && isPrimary(o),
+    match: (o) => hasLock(o) && o.facts.lock === 'lost' && mayBecomePrimary(o),
     decide: () =>
       conclude('demoted self because failed to update leader lock in DCS', [
         log('error', 'failed to update leader lock'),

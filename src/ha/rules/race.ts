@@ -234,15 +234,6 @@ export const race: readonly Rule<KnownObservation>[] = [
     decide: (_, o, memory) => stayOut(o, memory),
   }),
   rule({
-    id: 'race/paused-primary',
-    why: 'A living primary gets its key back, unless it is of another cluster.',
-    match: (o) => o.config.isPaused && isPrimary(o),
-    decide: (_, o, memory) => {
-      const { initialize } = o.cluster.view;
-      return initialize === undefined || initialize === '' || initialize === o.postgres.systemId ? acquire() : stayOut(o, memory);
-    },
-  }),
-  rule({
     id: 'race/stale-primary',
     why: 'A primary of an older timeline missed a promotion; its key would discard the history of others.',
     match: (o) => {
@@ -253,6 +244,15 @@ export const race: readonly Rule<KnownObservation>[] = [
     },
     decide: ({ mine, needed }, o, memory) =>
       stayOut(o, memory, [log('warning', `My timeline ${mine} is behind last known cluster timeline ${needed}`)]),
+  }),
+  rule({
+    id: 'race/paused-primary',
+    why: 'A living primary gets its key back, unless it is of another cluster.',
+    match: (o) => o.config.isPaused && isPrimary(o),
+    decide: (_, o, memory) => {
+      const { initialize } = o.cluster.view;
+      return initialize === undefined || initialize === '' || initialize === o.postgres.systemId ? acquire() : stayOut(o, memory);
+    },
   }),
   rule({
     id: 'race/primary',

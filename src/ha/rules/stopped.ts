@@ -15,6 +15,9 @@ const RESTARTABLE = [...UNCLEAN, 'shut down'];
 /** From 15 on a backup_label means a restored backup, which the normal start handles. */
 const BACKUP_LABEL_MATTERS_FROM = 150_000;
 
+/** Until it went this agent saw it follow another: what pg_control says of a primary is of a time before that. */
+const wasStandby = (o: KnownObservation): boolean => o.postgres.role === 'replica' && o.postgres.hasRecoveryConfiguration;
+
 const isStopped = (o: KnownObservation): boolean => !o.postgres.isProcessRunning;
 const isHolder = (o: KnownObservation): boolean => hasLock(o) && o.facts.lock !== 'lost';
 
@@ -146,6 +149,7 @@ export const stopped: readonly Rule<KnownObservation>[] = [
     why: 'Recovery in single-user mode pays only when somebody can use its result.',
     match: (o, memory) =>
       isStopped(o) &&
+      !wasStandby(o) &&
       UNCLEAN.includes(controlState(o) ?? '') &&
       memory.crashRecoveryStartedAt === undefined &&
       (o.facts.canRewind === undefined ||
@@ -156,7 +160,8 @@ export const stopped: readonly Rule<KnownObservation>[] = [
     id: 'stopped/crash-recovery',
     why: 'A clean end of the old timeline, without ever being writable for clients.',
     match: (o, memory) => {
-      const isUnclean = isStopped(o) && UNCLEAN.includes(controlState(o) ?? '') && memory.crashRecoveryStartedAt === undefined;
+      const isUnclean =
+        isStopped(o) && !wasStandby(o) && UNCLEAN.includes(controlState(o) ?? '') && memory.crashRecoveryStartedAt === undefined;
       const isUseful = o.cluster.view.leader === undefined || o.facts.canRewind === true;
       return isUnclean && isUseful && o.facts.canSkipSingleUserRecovery !== true;
     },

@@ -20,6 +20,8 @@ export class AcknowledgedCommits {
   private isOverruled = false;
   private readonly world: World;
   private leading: SimServer | undefined;
+  /** Primaries that an operator passed over: nobody made sure that no standby confirms their commits any more. */
+  private readonly deposed = new Set<string>();
 
   constructor(world: World) {
     this.world = world;
@@ -33,6 +35,7 @@ export class AcknowledgedCommits {
 
   /** Called at every change of a server: a new leader must have everything at the moment when it takes writes. */
   check(): void {
+    for (const name of this.deposed) if (this.world.server(name)?.isWritable !== true) this.deposed.delete(name);
     if (this.commits.length === 0) return;
     const { holder } = this.world;
     const leader = holder === undefined ? undefined : this.world.server(holder);
@@ -53,7 +56,7 @@ export class AcknowledgedCommits {
   }
 
   private note(server: SimServer, commit: Acknowledged): void {
-    if (!this.isModeOn || this.isOverruled) return;
+    if (!this.isModeOn || this.isOverruled || this.deposed.has(server.name)) return;
     const leadsAlone = this.world.holder === server.name && this.sync().leader === server.name;
     if (commit.isSynchronous || leadsAlone) this.commits.push({ commit, by: server.name });
   }
@@ -72,7 +75,9 @@ export class AcknowledgedCommits {
     const request = text === undefined ? undefined : parseFailoverRequest(text, '0');
     const isFailover = request !== undefined && request.leader === undefined && request.candidate !== undefined;
     this.isOverruled = isFailover && !isSyncMember(this.sync(), request.candidate ?? '');
-    if (this.isOverruled) this.commits = [];
+    if (!this.isOverruled) return;
+    this.commits = [];
+    for (const { name, server } of this.world.members) if (server.isWritable) this.deposed.add(name);
   }
 }
 
