@@ -30,6 +30,8 @@ export class SimMember {
   ledger: LeaseLedger | undefined;
   /** Virtual time until which a running primary is excused: its agent was frozen or dead and finds out only now. */
   excusedUntil = 0;
+  /** Virtual time until which its data may be on the way out, since an operator ordered a new copy. */
+  givesUpDataUntil = 0;
   /** Does not come back by itself: an operator stopped it, or it is lost for a while. */
   isDown = false;
   /** The copy of the dynamic configuration beside the data directory. */
@@ -58,6 +60,10 @@ export class SimMember {
   /** Its tags let it become leader. */
   get mayLead(): boolean {
     return !traitsOf(this.tags).nofailover;
+  }
+
+  get isGivingUpData(): boolean {
+    return this.world.scheduler.now < this.givesUpDataUntil;
   }
 
   /** Starts a new agent beside the server, unless one lives. */

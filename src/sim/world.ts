@@ -45,6 +45,8 @@ export class World implements SimEnvironment {
   readonly rules = new Map<string, number>();
   /** Called for every decision, with the member and the rule. */
   readonly decided: ((member: string, rule: string) => void)[] = [];
+  /** Called for everything that the agents log, above debug. */
+  readonly readers: ((message: string) => void)[] = [];
   /** Called for every commit that a client was told of. */
   readonly toldOf: ((server: SimServer, commit: Acknowledged) => void)[] = [];
   violation: Violation | undefined;
@@ -186,7 +188,9 @@ export class World implements SimEnvironment {
     if (holder === undefined || !this.isInitialised || this.server(holder)?.isEmpty !== false) return false;
     if (member.name !== holder && !member.server.isWritable) return true;
     const isAsynchronous = this.store.get(`${CLUSTER}sync`) === undefined && !member.server.commits.isSynchronous;
-    return isAsynchronous && this.members.some((other) => other !== member && other.mayLead && other.server.isStreaming);
+    return (
+      isAsynchronous && this.members.some((other) => other !== member && other.mayLead && other.server.isStreaming && !other.isGivingUpData)
+    );
   }
 
   /** By `/history`. */
@@ -214,6 +218,7 @@ export class World implements SimEnvironment {
       return;
     }
     if (message.startsWith('Lock owner: ')) return;
+    for (const reader of this.readers) reader(message);
     if (this.isTraced) this.trace(`${member} ${level}: ${message}${error instanceof Error ? ` (${error.stack})` : ''}`);
     if (error !== undefined && level === 'error') this.fail(`${member}: unexpected error: ${message}`);
     if (message.includes('report it as a')) this.fail(`${member}: ${message}`);

@@ -12,7 +12,8 @@ import type { World } from '../world.js';
  * mode was in force is in the WAL of every later leader, at the same place.
  *
  * A commit counts when standbys had to confirm it, or when `/sync` named its server as the only one that may lead and that
- * server led. The promise ends when an operator turns the mode off, or orders a failover to a member that is not synchronous.
+ * server led. The promise ends when an operator turns the mode off, or orders a failover to a member that is not synchronous, or
+ * to one that can't ask all who may have acknowledged commits.
  */
 export class AcknowledgedCommits {
   private commits: { readonly commit: Acknowledged; readonly by: string }[] = [];
@@ -26,6 +27,10 @@ export class AcknowledgedCommits {
   constructor(world: World) {
     this.world = world;
     world.toldOf.push((server, commit) => this.note(server, commit));
+    // Who orders a failover, not a switchover, takes that risk; the new leader says so before it takes the lock.
+    world.readers.push((message) => {
+      if (message.endsWith('not all members that may have acknowledged commits could be asked')) this.release();
+    });
     world.store.watch(({ path, after }) => {
       if (path === `${CLUSTER}config`) this.configured(after);
       if (path === `${CLUSTER}failover`) this.requested(after);
@@ -71,13 +76,17 @@ export class AcknowledgedCommits {
     if (!this.isModeOn) this.commits = [];
   }
 
+  /** An operator accepted that commits may be lost. */
+  private release(): void {
+    this.commits = [];
+    for (const { name, server } of this.world.members) if (server.isWritable) this.deposed.add(name);
+  }
+
   private requested(text: string | undefined): void {
     const request = text === undefined ? undefined : parseFailoverRequest(text, '0');
     const isFailover = request !== undefined && request.leader === undefined && request.candidate !== undefined;
     this.isOverruled = isFailover && !isSyncMember(this.sync(), request.candidate ?? '');
-    if (!this.isOverruled) return;
-    this.commits = [];
-    for (const { name, server } of this.world.members) if (server.isWritable) this.deposed.add(name);
+    if (this.isOverruled) this.release();
   }
 }
 

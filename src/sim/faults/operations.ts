@@ -7,6 +7,9 @@ function request(world: World, document: Readonly<Record<string, unknown>>): voi
   world.store.put(`${CLUSTER}failover`, stringifyJson(document), { writer: 'operator' });
 }
 
+/** An order to make a new copy is carried out by then, or has failed. */
+const REINITIALIZE_MS = 60_000;
+
 /** What operators do, mostly at a bad moment. */
 export const OPERATIONS: readonly Fault[] = [
   {
@@ -75,6 +78,7 @@ export const OPERATIONS: readonly Fault[] = [
       // Nobody wipes the last copy on purpose.
       if (!world.isInitialised || world.holder === undefined || world.server(world.holder)?.isEmpty !== false) return;
       const options = { force: random.chance(0.5), fromLeader: random.chance(0.5) };
+      member.givesUpDataUntil = world.scheduler.now + REINITIALIZE_MS;
       // The store may not answer: the operator gets an error.
       member.agent?.control.reinitialize(options).catch((error: unknown) => world.trace(`reinitialize: ${String(error)}`));
     },
