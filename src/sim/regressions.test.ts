@@ -30,6 +30,7 @@ const FOUND: readonly (readonly [number, string])[] = [
   [18768, 'after maintenance mode a primary waited for a frozen server and a slow store much longer than its lease'],
   [12315, 'a pre_promote script that refused was held against the next promotion, too'],
   [8594, 'in failsafe mode nobody led any more when the only member of the map had lost its data'],
+  [279556, 'a member without data made a new cluster when the key initialize was deleted while nobody led'],
   [262989, 'in failsafe mode the key was given back after pg_ctl promote, and the server became writable without it'],
   [255317, 'as 2930, for one of equal position and higher priority'],
   [256488, 'in maintenance mode a former primary of an older timeline took the lock, without what had been acknowledged since'],

@@ -67,6 +67,19 @@ export const dataDirectoryCases: readonly DecisionCase[] = [
       actions: ['write-initialize create', 'disarm-watchdog', 'start-job bootstrap'],
     },
   },
+  ...[virgin().lastLsn(1000), virgin().history([1, 10])].map((given) => ({
+    name: 'the key initialize was deleted: the store has traces of a cluster, whose data may come back',
+    given,
+    expect: {
+      rules: ['data-directory/wait-for-leader'],
+      reason: 'waiting for leader to bootstrap',
+      actions: ['disarm-watchdog'],
+      log: [
+        'warning: the store has a position or a history of this cluster and no key initialize: no new cluster is made beside it. Start a member that has data, or patronictl remove the cluster to begin anew',
+      ],
+      beside: ['data-directory/race-to-initialise'],
+    },
+  })),
   {
     name: 'T88: another member was quicker',
     given: virgin().answering({ isInitializeWritten: false }),

@@ -1,6 +1,7 @@
+import { LSN_ZERO } from '../../base/lsn.js';
 import { isRunning } from '../../cluster/member.js';
 import { isValidSystemId } from '../../cluster/view.js';
-import type { Action } from '../decision.js';
+import { type Action, log } from '../decision.js';
 import { hasLock, type KnownObservation } from '../observation.js';
 import { ask, conclude, type Rule, rule } from '../rule.js';
 import { cloneSource, remoteMember } from '../upstream.js';
@@ -12,6 +13,18 @@ function inaccessible(o: KnownObservation) {
 }
 
 const isEmpty = (o: KnownObservation): boolean => o.postgres.dataDirectory.kind === 'empty';
+
+/**
+ * A leader has published its position or a history, and the key `initialize` is gone: somebody deleted it. The data may come back,
+ * and a new cluster under the same name would shut them out.
+ */
+function hasLostItsKey(o: KnownObservation): boolean {
+  const { leader, initialize, status, history } = o.cluster.view;
+  return leader === undefined && initialize === undefined && (status.lastLsn > LSN_ZERO || (history?.lines.length ?? 0) > 0);
+}
+
+const LOST_KEY =
+  'the store has a position or a history of this cluster and no key initialize: no new cluster is made beside it. Start a member that has data, or patronictl remove the cluster to begin anew';
 
 /** A server without its directory is stopped at once; nothing that it answers can be trusted. */
 function withoutDirectory(o: KnownObservation): readonly Action[] {
@@ -63,8 +76,8 @@ export const dataDirectory: readonly Rule<KnownObservation>[] = [
     why: 'Only the creator of the initialize key bootstraps: one system identifier a cluster.',
     match: (o) => {
       const { view } = o.cluster;
-      const isVirgin =
-        isEmpty(o) && view.leader === undefined && (view.initialize === undefined || o.facts.isInitializeWritten !== undefined);
+      const isFree = o.facts.isInitializeWritten !== undefined || (view.initialize === undefined && !hasLostItsKey(o));
+      const isVirgin = isEmpty(o) && view.leader === undefined && isFree;
       return isVirgin && !o.policy.traits.nofailover && o.policy.hasBootstrapSection;
     },
     decide: (_, o) => {
@@ -125,8 +138,10 @@ export const dataDirectory: readonly Rule<KnownObservation>[] = [
     why: 'Somebody else has to be first.',
     match: (o) => isEmpty(o),
     decide: (_, o) =>
-      conclude(`waiting for ${o.config.standbyCluster === undefined ? 'leader' : 'standby_leader'} to bootstrap`, withoutDirectory(o), {
-        wakeOnMembers: true,
-      }),
+      conclude(
+        `waiting for ${o.config.standbyCluster === undefined ? 'leader' : 'standby_leader'} to bootstrap`,
+        [...withoutDirectory(o), ...(hasLostItsKey(o) ? [log('warning', LOST_KEY)] : [])],
+        { wakeOnMembers: true },
+      ),
   }),
 ];
