@@ -1,9 +1,10 @@
+import { NO_STATUS } from '../../src/cluster/status.js';
 import { healthyCluster, healthyStandby, leaderless, RUNNING_AS_PRIMARY, type Scene } from '../support/builders.js';
 import type { DecisionCase } from './case.js';
 
 const holderOf = (): Scene => healthyCluster();
 const empty = (scene: Scene): Scene => scene.emptyDirectory();
-const virgin = (): Scene => empty(leaderless()).view({ initialize: undefined, config: undefined });
+const virgin = (): Scene => empty(leaderless()).view({ initialize: undefined, config: undefined, status: NO_STATUS });
 const WAIT = 'waiting for leader to bootstrap';
 
 export const dataDirectoryCases: readonly DecisionCase[] = [
