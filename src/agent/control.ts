@@ -125,7 +125,8 @@ export class AgentController implements AgentControl {
   beginRestart(timeout: number | undefined): void {
     const { state, jobs } = this.p;
     const timeoutMs = timeout === undefined ? state.config.primaryStartTimeoutMs : seconds(timeout);
-    if (jobs.start({ kind: 'restart', timeoutMs, isStandby: state.postgres.hasRecoveryConfiguration }) !== undefined) return;
+    const { hasRecoveryConfiguration: isStandby, isProcessRunning } = state.postgres;
+    if (jobs.start({ kind: 'restart', timeoutMs, isStandby, isStopped: !isProcessRunning }) !== undefined) return;
     state.memory = { ...state.memory, isRecovering: true, startTimeoutMs: timeoutMs };
   }
 

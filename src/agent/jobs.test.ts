@@ -34,7 +34,6 @@ class Bench {
   outcome: RewindOutcome = { kind: 'done' };
   isPaused = false;
   isPromoting = false;
-  isRunning = true;
   isSyncKnown = true;
   clusterState = 'in archive recovery';
 
@@ -69,7 +68,7 @@ class Bench {
       controlData: async () => ({ clusterState: this.clusterState }),
       observe: async () => {
         if (this.isPromoting) this.clusterState = 'in production';
-        return { hasRecoveryConfiguration: !this.isPromoting, isProcessRunning: this.isRunning };
+        return { hasRecoveryConfiguration: !this.isPromoting };
       },
       follow: async () => {
         ask('restart as a standby');
@@ -148,11 +147,10 @@ describe('jobs', () => {
     bench.slow.open();
     await bench.run(job);
     assert.deepEqual(bench.asked.splice(0), ['restart', 'start: allowed']);
-    bench.isRunning = false;
-    await bench.run(job);
+    await bench.run({ ...job, isStopped: true });
     assert.deepEqual(bench.asked.splice(0), ['names from /sync', 'restart', 'start: allowed']);
     bench.isSyncKnown = false;
-    await bench.run(job);
+    await bench.run({ ...job, isStopped: true });
     assert.deepEqual(bench.asked, ['names from /sync']);
   });
 

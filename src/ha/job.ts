@@ -21,8 +21,8 @@ export type Job =
       readonly timeoutMs: Milliseconds | undefined;
     }
   | { readonly kind: 'restart-standby'; readonly upstream: Upstream | undefined; readonly role: 'replica' | 'standby_leader' }
-  /** `isStandby`: its recovery configuration makes the server come back as a standby. */
-  | { readonly kind: 'restart'; readonly timeoutMs: Milliseconds; readonly isStandby?: boolean }
+  /** `isStandby`: its recovery configuration makes the server come back as a standby. `isStopped`: it does not run. */
+  | { readonly kind: 'restart'; readonly timeoutMs: Milliseconds; readonly isStandby?: boolean; readonly isStopped?: boolean }
   | { readonly kind: 'crash-recovery' }
   /** Starts the server as a standby of nobody and stops it: a clean end of a recovery that was killed. */
   | { readonly kind: 'end-archive-recovery' }

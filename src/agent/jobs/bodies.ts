@@ -14,8 +14,6 @@ const END_OF_RECOVERY_LIMIT_MS = seconds(10);
 /** So long a standby without signal file is given to turn out as promoted, and so often it is looked at. */
 const PROMOTION_SHOWS_MS = seconds(2);
 const PROMOTION_LOOK_MS = 50;
-/** One look at the server. */
-const LOOK_MS = seconds(2);
 
 /** Runs one job to its end. What is thrown is unexpected and counts as a failure. */
 export function runJob(job: Job, s: JobServices, control: JobControl): Promise<JobEnd> {
@@ -83,10 +81,6 @@ async function startPrimary(job: Extract<Job, { kind: 'start-primary' }>, s: Job
   return { kind: job.kind };
 }
 
-async function isRunning(s: JobServices): Promise<boolean> {
-  return (await s.postgres.observe({ timeoutMs: LOOK_MS, withSynchronousState: false })).isProcessRunning;
-}
-
 async function mayStartAsPrimary(s: JobServices): Promise<boolean> {
   if (await s.beforeStartAsPrimary()) return true;
   s.log.warning('PostgreSQL is not started as primary: it is not known whom its commits must wait for');
@@ -113,7 +107,7 @@ async function restart(job: Extract<Job, { kind: 'restart' }>, s: JobServices, c
   const { timeoutMs } = job;
   if (job.isStandby === true) await s.duty.without(() => s.postgres.restart({ timeoutMs, interlock: control }), control);
   // One that runs keeps what its commits wait for; what a stopped one remembers of that may be old.
-  else if ((await isRunning(s)) || (await mayStartAsPrimary(s)))
+  else if (job.isStopped !== true || (await mayStartAsPrimary(s)))
     await s.postgres.restart({ timeoutMs, interlock: whileLeading(s, control) });
   return { kind: job.kind };
 }
