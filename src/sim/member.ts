@@ -71,8 +71,8 @@ export class SimMember {
     this.isDown = false;
     if (this.isAgentAlive) return;
     const { world, name, server } = this;
-    // It gives the store retry_timeout before the first cycle, which may take another one, and then judges what it found.
-    this.excusedUntil = Math.max(this.excusedUntil, world.scheduler.now + 2 * world.timings.retryTimeoutMs + 2000);
+    // Before the first cycle the store gets retry_timeout twice, for the name and for the cluster; the server gets 2 s for a look.
+    this.excusedUntil = Math.max(this.excusedUntil, world.scheduler.now + 2 * world.timings.retryTimeoutMs + 5000);
     world.trace(`${name} agent starts`);
     const life = new Life(world.scheduler, this.rate);
     this.life = life;

@@ -48,6 +48,7 @@ export class SimPostgres implements Postgres {
   private stateSince: Milliseconds;
   private isTakenOver = false;
   private isCancelled = false;
+  private onCancel: () => void = () => undefined;
   /** The status query times out while this is set. */
   isSlow = false;
   private isCutOff = false;
@@ -222,7 +223,7 @@ export class SimPostgres implements Postgres {
       options.onSafepoint?.();
       return true;
     }
-    if (options.checkpoint) await this.takeTime(0, 200);
+    if (options.checkpoint) await Promise.race([this.takeTime(0, 200), this.untilCancelled()]);
     this.setState('stopping');
     if (options.mode === 'immediate') server.kill();
     else {
@@ -434,6 +435,14 @@ export class SimPostgres implements Postgres {
 
   async cancel(): Promise<void> {
     this.isCancelled = true;
+    this.onCancel();
+  }
+
+  private untilCancelled(): Promise<void> {
+    if (this.isCancelled) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.onCancel = resolve;
+    });
   }
 
   resetCancellation(): void {

@@ -31,6 +31,11 @@ const FOUND: readonly (readonly [number, string])[] = [
   [12315, 'a pre_promote script that refused was held against the next promotion, too'],
   [8594, 'in failsafe mode nobody led any more when the only member of the map had lost its data'],
   [279556, 'a member without data made a new cluster when the key initialize was deleted while nobody led'],
+  [
+    299989,
+    'a restarted agent beside a frozen primary has not decided before two budgets of the store and a look: the checker was stricter',
+  ],
+  [286575, 'a look at a server that did not answer held up the end of a restart, and with it the fence'],
   [262989, 'in failsafe mode the key was given back after pg_ctl promote, and the server became writable without it'],
   [255317, 'as 2930, for one of equal position and higher priority'],
   [256488, 'in maintenance mode a former primary of an older timeline took the lock, without what had been acknowledged since'],
