@@ -35,6 +35,7 @@ class Bench {
   isPaused = false;
   isPromoting = false;
   isSyncKnown = true;
+  hasTimer = true;
   clusterState = 'in archive recovery';
 
   constructor() {
@@ -85,6 +86,7 @@ class Bench {
       config: () => ({ ...healthyCluster().observation.config, isPaused: this.isPaused }),
       policy: () => ({ removeOnRewindFailure: this.removes.onFailure, removeOnDivergedTimelines: this.removes.onDivergence }),
       holdsLock: () => true,
+      watchdog: { isRunning: false, activate: async () => this.hasTimer },
       beforeStartAsPrimary: async () => {
         ask('names from /sync');
         return this.isSyncKnown;
@@ -141,7 +143,7 @@ describe('jobs', () => {
     assert.deepEqual(bench.asked.toSorted(), ['cancel', 'kill the postmaster that was started', 'restart', 'start: cancelled']);
   });
 
-  test('a restart of a server that is down is a start: its commits wait for whom /sync names', async () => {
+  test('a restart of a server that is down is a start: its commits wait for whom /sync names, and it needs its timer', async () => {
     const bench = new Bench();
     const job = { kind: 'restart', timeoutMs: healthyCluster().observation.config.primaryStartTimeoutMs } as const;
     bench.slow.open();
@@ -149,9 +151,11 @@ describe('jobs', () => {
     assert.deepEqual(bench.asked.splice(0), ['restart', 'start: allowed']);
     await bench.run({ ...job, isStopped: true });
     assert.deepEqual(bench.asked.splice(0), ['names from /sync', 'restart', 'start: allowed']);
+    bench.hasTimer = false;
+    await bench.run({ ...job, isStopped: true });
     bench.isSyncKnown = false;
     await bench.run({ ...job, isStopped: true });
-    assert.deepEqual(bench.asked, ['names from /sync']);
+    assert.deepEqual(bench.asked, ['names from /sync', 'names from /sync']);
   });
 
   test('in maintenance mode a standby that an operator promotes in the last moment is not restarted', async () => {

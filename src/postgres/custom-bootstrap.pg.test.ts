@@ -2,11 +2,9 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { binDir, freePort, memoryLog, postgresSettings, until, whyNoPostgres } from '../../test/support/postgres-server.js';
+import { binDir, freePort, postgresSettings, surroundings, until, whyNoPostgres } from '../../test/support/postgres-server.js';
 import { scratch } from '../../test/support/scratch.js';
 import { milliseconds } from '../base/duration.js';
-import { nodeClock } from '../platform/node-clock.js';
-import { nodeRandom } from '../platform/node-random.js';
 import { LocalPostgres } from './local-postgres.js';
 
 interface Restore {
@@ -45,14 +43,7 @@ async function restored(section: Readonly<Record<string, unknown>>, left: string
       postBootstrap: undefined,
       methods: { mine: { command, no_params: true, ...section } },
     },
-    name: 'n1',
-    scope: 'demo',
-    clock: nodeClock,
-    random: nodeRandom,
-    log: memoryLog(log),
-    environment: { PATH: process.env['PATH'] ?? '' },
-    retryTimeoutMs: () => 10_000,
-    synchronousMode: () => 'off',
+    ...surroundings(log),
   });
   const look = (): ReturnType<LocalPostgres['observe']> => postgres.observe({ timeoutMs: milliseconds(5000), withSynchronousState: false });
   const finish = async (): Promise<void> => {

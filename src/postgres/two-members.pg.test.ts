@@ -3,11 +3,9 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { freePort, memoryLog, postgresSettings, until, whyNoPostgres } from '../../test/support/postgres-server.js';
+import { freePort, postgresSettings, surroundings, until, whyNoPostgres } from '../../test/support/postgres-server.js';
 import { scratch } from '../../test/support/scratch.js';
 import { milliseconds } from '../base/duration.js';
-import { nodeClock } from '../platform/node-clock.js';
-import { nodeRandom } from '../platform/node-random.js';
 import type { PostgresObservation, ServerStatus, Upstream } from '../ports/postgres.js';
 import type { PostgresSettings } from '../ports/settings.js';
 import { LocalPostgres } from './local-postgres.js';
@@ -58,14 +56,7 @@ function agent(settings: PostgresSettings, name: string, mode: 'off' | 'on'): Me
   const postgres = new LocalPostgres({
     settings,
     bootstrap: { dcs: {}, method: undefined, initdb: ['no-sync'], pgHba: [], postBootstrap: undefined, methods: {} },
-    name,
-    scope: 'demo',
-    clock: nodeClock,
-    random: nodeRandom,
-    log: memoryLog(log),
-    environment: { PATH: process.env['PATH'] ?? '' },
-    retryTimeoutMs: () => 10_000,
-    synchronousMode: () => mode,
+    ...surroundings(log, { name, mode }),
   });
   return { postgres, settings, log, upstream: { name, kind: 'member', connUrl: postgres.connUrl() } };
 }

@@ -3,13 +3,11 @@ import { execFileSync } from 'node:child_process';
 import { appendFileSync, cpSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { milliseconds } from '../../src/base/duration.js';
-import { nodeClock } from '../../src/platform/node-clock.js';
-import { nodeRandom } from '../../src/platform/node-random.js';
 import type { PostgresObservation } from '../../src/ports/postgres.js';
 import type { PostgresSettings } from '../../src/ports/settings.js';
 import { LocalPostgres } from '../../src/postgres/local-postgres.js';
 import { plainConfiguration } from './plain-configuration.js';
-import { binDir, freePort, initdb, memoryLog, postgresSettings, until } from './postgres-server.js';
+import { binDir, freePort, initdb, postgresSettings, surroundings, until } from './postgres-server.js';
 import { scratch } from './scratch.js';
 
 /** A real server with the least configuration, and the agent's view of it. */
@@ -35,7 +33,6 @@ let template: string | undefined;
 function newTemplate(): string {
   const folder = scratch();
   initdb(join(folder, 'd'));
-  process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
   return join(folder, 'd');
 }
 
@@ -60,14 +57,7 @@ export async function withLocalServer(
         ...settings(folder),
       }),
       bootstrap: undefined,
-      name: 'n1',
-      scope: 'demo',
-      clock: nodeClock,
-      random: nodeRandom,
-      log: memoryLog(log),
-      environment: { PATH: process.env['PATH'] ?? '' },
-      retryTimeoutMs: () => 10_000,
-      synchronousMode: () => 'off',
+      ...surroundings(log),
     },
     configuration,
   );

@@ -4,6 +4,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { milliseconds } from '../../src/base/duration.js';
 import { nodeClock } from '../../src/platform/node-clock.js';
+import { nodeRandom } from '../../src/platform/node-random.js';
 import type { Log } from '../../src/ports/log.js';
 import type { PostgresSettings } from '../../src/ports/settings.js';
 
@@ -97,5 +98,19 @@ export function postgresSettings(dataDir: string, port: number, changes: Partial
     useSlots: true,
     krbsrvname: undefined,
     ...changes,
+  };
+}
+
+/** What every server of a test is told, whatever its settings. */
+export function surroundings(log: string[], changes: { readonly name?: string; readonly mode?: 'off' | 'on' } = {}) {
+  return {
+    name: changes.name ?? 'n1',
+    scope: 'demo',
+    clock: nodeClock,
+    random: nodeRandom,
+    log: memoryLog(log),
+    environment: { PATH: process.env['PATH'] ?? '' },
+    retryTimeoutMs: (): number => 10_000,
+    synchronousMode: (): 'off' | 'on' => changes.mode ?? 'off',
   };
 }

@@ -76,13 +76,14 @@ function mayPromote(s: JobServices): boolean {
 }
 
 async function startPrimary(job: Extract<Job, { kind: 'start-primary' }>, s: JobServices, control: JobControl): Promise<JobEnd> {
-  if (!(await mayStartAsPrimary(s))) return { kind: job.kind };
-  if (await isGuarded(s)) await s.postgres.start({ timeoutMs: job.timeoutMs, role: 'primary', interlock: whileLeading(s, control) });
+  if (await mayStartAsPrimary(s))
+    await s.postgres.start({ timeoutMs: job.timeoutMs, role: 'primary', interlock: whileLeading(s, control) });
   return { kind: job.kind };
 }
 
+/** Its commits must wait for whom `/sync` counts on, and its timer must run. */
 async function mayStartAsPrimary(s: JobServices): Promise<boolean> {
-  if (await s.beforeStartAsPrimary()) return true;
+  if (await s.beforeStartAsPrimary()) return isGuarded(s);
   s.log.warning('PostgreSQL is not started as primary: it is not known whom its commits must wait for');
   return false;
 }
@@ -106,7 +107,7 @@ function whileLeading(s: JobServices, control: JobControl): { readonly isCancell
 async function restart(job: Extract<Job, { kind: 'restart' }>, s: JobServices, control: JobControl): Promise<JobEnd> {
   const { timeoutMs } = job;
   if (job.isStandby === true) await s.duty.without(() => s.postgres.restart({ timeoutMs, interlock: control }), control);
-  // One that runs keeps what its commits wait for; what a stopped one remembers of that may be old.
+  // One that runs keeps its timer and what its commits wait for; what a stopped one remembers of that may be old.
   else if (job.isStopped !== true || (await mayStartAsPrimary(s)))
     await s.postgres.restart({ timeoutMs, interlock: whileLeading(s, control) });
   return { kind: job.kind };

@@ -4,6 +4,7 @@ import type { DcsEvent } from '../../ports/dcs.js';
 import type { Random } from '../../ports/random.js';
 import { HttpFailure } from '../shared/http-client.js';
 import { eventOf } from '../shared/key-events.js';
+import { OwnWrites } from '../shared/own-writes.js';
 import { ConsulError } from './errors.js';
 import type { ConsulKeys, Snapshot } from './keys.js';
 
@@ -19,8 +20,6 @@ const RESTART_PAUSE_MS = 500;
 const IDLE_PAUSE_MS = 200;
 /** How long a query may be behind what a read has shown before it counts as silent. */
 const SILENCE_MS = 1000;
-/** Own writes that were not seen yet, per key. */
-const MAX_OWN_WRITES = 8;
 
 export interface WatchOptions {
   readonly keys: ConsulKeys;
@@ -41,8 +40,7 @@ export class Watch {
   #index = '0';
   #query: AbortController | undefined;
   #running: Promise<void> | undefined;
-  /** `null`: deleted. */
-  readonly #ownWrites = new Map<string, (string | null)[]>();
+  readonly #ownWrites = new OwnWrites();
 
   constructor(options: WatchOptions) {
     this.#options = options;
@@ -71,10 +69,7 @@ export class Watch {
 
   /** Announces an own write, so that it wakes nobody here. `undefined`: a deletion. */
   ownWrite(key: string, value: string | undefined): void {
-    const writes = this.#ownWrites.get(key) ?? [];
-    writes.push(value ?? null);
-    if (writes.length > MAX_OWN_WRITES) writes.shift();
-    this.#ownWrites.set(key, writes);
+    this.#ownWrites.announce(key, value);
   }
 
   async #run(): Promise<void> {
@@ -124,21 +119,11 @@ export class Watch {
     let hasChanged = false;
     for (const key of new Set([...before.keys(), ...after.keys()])) {
       const [old, now] = [before.get(key), after.get(key)];
-      if (old === now || this.#isOwn(key, now)) continue;
+      if (old === now || this.#ownWrites.explain(key, now)) continue;
       hasChanged = true;
       const event = eventOf(key, old, now);
       if (event !== undefined) this.#options.onEvent(event);
     }
     return hasChanged;
-  }
-
-  #isOwn(key: string, value: string | undefined): boolean {
-    const writes = this.#ownWrites.get(key);
-    if (writes === undefined) return false;
-    const at = writes.indexOf(value ?? null);
-    // What came before has been seen or overwritten; a value of somebody else makes them all the past.
-    if (at < 0) this.#ownWrites.delete(key);
-    else writes.splice(0, at + 1);
-    return at >= 0;
   }
 }

@@ -2,13 +2,12 @@ import type { StoredKey } from '../../cluster/view.js';
 import type { Clock } from '../../ports/clock.js';
 import { type DcsEvent, DcsUnavailable } from '../../ports/dcs.js';
 import { eventOf } from '../shared/key-events.js';
+import { OwnWrites } from '../shared/own-writes.js';
 import type { Connection } from './connection.js';
 import { ConnectionFailure, ZooKeeperError } from './errors.js';
 import type { ZooKeeperKeys } from './keys.js';
 import { isCode, watchBelowRequest } from './protocol.js';
 
-/** Own writes that were not seen yet, per key. */
-const MAX_OWN_WRITES = 8;
 /** Everything is read anew after so long: a server that forgot a watch must not be believed for ever. */
 const REREAD_MS = 60_000;
 /** Keys that change faster than they are read are read all at once after so many tries. */
@@ -47,8 +46,7 @@ export class WatchedCopy {
   /** Ends when the read that runs has ended. */
   #turn: Promise<unknown> = Promise.resolve();
   #isReadPlanned = false;
-  /** `null`: deleted. */
-  readonly #ownWrites = new Map<string, (string | null)[]>();
+  readonly #ownWrites = new OwnWrites();
 
   constructor(options: WatchedCopyOptions) {
     this.#options = options;
@@ -105,10 +103,7 @@ export class WatchedCopy {
 
   /** Announces an own write, so that it wakes nobody here. `undefined`: a deletion. */
   ownWrite(key: string, value: string | undefined): void {
-    const writes = this.#ownWrites.get(key) ?? [];
-    writes.push(value ?? null);
-    if (writes.length > MAX_OWN_WRITES) writes.shift();
-    this.#ownWrites.set(key, writes);
+    this.#ownWrites.announce(key, value);
   }
 
   async #isProven(connection: Connection, timeoutMs: number, signal: AbortSignal | undefined): Promise<boolean> {
@@ -184,7 +179,7 @@ export class WatchedCopy {
     if (before === undefined || this.#isStopped) return;
     for (const key of new Set([...before.keys(), ...after.keys()])) {
       const [old, now] = [before.get(key)?.value, after.get(key)?.value];
-      if (old === now || this.#isOwn(key, now)) continue;
+      if (old === now || this.#ownWrites.explain(key, now)) continue;
       const event = eventOf(key, old, now);
       if (event !== undefined) this.#options.onEvent(event);
     }
@@ -198,16 +193,6 @@ export class WatchedCopy {
       const isExpected = error instanceof ConnectionFailure || error instanceof ZooKeeperError || error instanceof DcsUnavailable;
       if (!isExpected) throw error;
     }
-  }
-
-  #isOwn(key: string, value: string | undefined): boolean {
-    const writes = this.#ownWrites.get(key);
-    if (writes === undefined) return false;
-    const at = writes.indexOf(value ?? null);
-    // What came before has been seen or overwritten; a value of somebody else makes them all the past.
-    if (at < 0) this.#ownWrites.delete(key);
-    else writes.splice(0, at + 1);
-    return at >= 0;
   }
 }
 

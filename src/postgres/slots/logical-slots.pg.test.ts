@@ -2,12 +2,11 @@ import assert from 'node:assert/strict';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { freePort, memoryLog, postgresSettings, until, whyNoPostgres } from '../../../test/support/postgres-server.js';
+import { freePort, postgresSettings, surroundings, until, whyNoPostgres } from '../../../test/support/postgres-server.js';
 import { scratch } from '../../../test/support/scratch.js';
 import { milliseconds } from '../../base/duration.js';
 import { type Lsn, parseLsn } from '../../base/lsn.js';
 import { nodeClock } from '../../platform/node-clock.js';
-import { nodeRandom } from '../../platform/node-random.js';
 import type { ReplicationSlot, ServerStatus, Upstream } from '../../ports/postgres.js';
 import { LocalPostgres } from '../local-postgres.js';
 import { connect } from '../query/connect.js';
@@ -45,14 +44,7 @@ async function member(folder: string, name: string): Promise<Member> {
   const postgres = new LocalPostgres({
     settings,
     bootstrap: { dcs: {}, method: undefined, initdb: ['no-sync'], pgHba: [], postBootstrap: undefined, methods: {} },
-    name,
-    scope: 'demo',
-    clock: nodeClock,
-    random: nodeRandom,
-    log: memoryLog(log),
-    environment: { PATH: process.env['PATH'] ?? '' },
-    retryTimeoutMs: () => 10_000,
-    synchronousMode: () => 'off',
+    ...surroundings(log, { name }),
   });
   const sql = async (text: string): Promise<readonly Row[]> => {
     const session = await connect(
