@@ -10,7 +10,7 @@ import { decide } from '../ha/decide.js';
 import type { Decision } from '../ha/decision.js';
 import { judgeTakeover, limitationOf, takeoverPeers } from '../ha/election.js';
 import { roundReserve, underPromise } from '../ha/failsafe.js';
-import { isFencing, startsPrimary } from '../ha/job.js';
+import { isFencing } from '../ha/job.js';
 import { type Facts, fencingMargin, type KnownObservation, mayBecomePrimary, type Observation } from '../ha/observation.js';
 import { armed } from '../ha/rewind.js';
 import { cloneSource, remoteMember, upstreamOf } from '../ha/upstream.js';
@@ -389,7 +389,7 @@ export class Agent {
     this.failsafe.loaded(view, startedAt);
     if (view.leader !== undefined || this.state.oldView === undefined) this.state.oldView = view;
     if (this.lock.isHeld && view.leader === undefined) this.lock.keyGone();
-    else if (this.lock.isHeld && view.leader?.name !== configuration.name) this.lock.drop();
+    else if (this.lock.isHeld && view.leader?.name !== configuration.name) this.lock.withdraw();
     this.adoptConfig(view);
   }
 
@@ -529,9 +529,8 @@ export class Agent {
     this.onServerEvent();
     const o = this.observation({}, []);
     const running = this.jobs.current?.job;
-    // A standby when it was looked at last may have been promoted since.
-    const mayBePrimary =
-      mayBecomePrimary(o) || this.jobs.lastPromotionAt >= this.state.postgresAt || (running !== undefined && startsPrimary(running));
+    // What was a standby, or down, when it was looked at last may have been promoted or started since.
+    const mayBePrimary = mayBecomePrimary(o) || this.jobs.lastMadePrimaryAt >= this.state.postgresAt;
     if (o.config.isPaused || !mayBePrimary || (running !== undefined && isFencing(running))) return;
     this.ports.log.error('the lease of the leader lock ended before it could be renewed, demoting self');
     await this.jobs.cancel();

@@ -51,7 +51,7 @@ class Bench {
       state: this.state,
       lock: { isHeld: scene.observation.isLeaseValid, leaseEnd: 0 },
       failsafe: { isActive: false, map: new Map() },
-      publisher: { member: async () => true },
+      publisher: { member: async () => true, lookAtTimeline: async () => undefined },
       jobs,
       wake: () => undefined,
       requestReload: () => undefined,

@@ -66,6 +66,7 @@ export class AgentController implements AgentControl {
     if (this.p.state.postgresAt < wantedFrom) {
       if (this.looking === undefined || this.looking.startedAt < wantedFrom) this.look();
       await this.looking?.done;
+      if (maxAgeMs === 0) await this.p.publisher.lookAtTimeline();
       this.invalidate();
     }
     return this.snapshot();

@@ -1,5 +1,5 @@
 import { milliseconds } from '../base/duration.js';
-import { isFencing, type Job, type JobEnd, jobName } from '../ha/job.js';
+import { isFencing, type Job, type JobEnd, jobName, makesPrimary } from '../ha/job.js';
 import type { Observation } from '../ha/observation.js';
 import type { Clock } from '../ports/clock.js';
 import type { Log } from '../ports/log.js';
@@ -35,7 +35,7 @@ export class JobRunner {
   private running: Running | undefined;
   private ends: JobEnd[] = [];
   private isClosed = false;
-  private promotedAt = Number.NEGATIVE_INFINITY;
+  private madePrimaryAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: { clock: Clock; log: Log; postgres: Postgres; body: JobBody; onEnd: () => void }) {
     this.clock = options.clock;
@@ -51,9 +51,10 @@ export class JobRunner {
     return { job, startedAt, isPrePromoteOpen };
   }
 
-  /** When a promotion may have changed the server last, by the monotonic clock: it runs now, or it ended then. */
-  get lastPromotionAt(): number {
-    return this.running?.job.kind === 'promote' ? Number.POSITIVE_INFINITY : this.promotedAt;
+  /** When a job may have made the server a primary last, by the monotonic clock: it runs now, or it ended then. */
+  get lastMadePrimaryAt(): number {
+    const { running } = this;
+    return running !== undefined && makesPrimary(running.job) ? Number.POSITIVE_INFINITY : this.madePrimaryAt;
   }
 
   /** The jobs that ended since this was asked last. */
@@ -121,7 +122,7 @@ export class JobRunner {
       this.log.error(`Exception during execution of long running task ${jobName(running.job)}`, error);
       this.ends.push(failure(running.job));
     } finally {
-      if (running.job.kind === 'promote') this.promotedAt = this.clock.monotonic();
+      if (makesPrimary(running.job)) this.madePrimaryAt = this.clock.monotonic();
       if (this.running === running) this.running = undefined;
       this.onEnd();
     }

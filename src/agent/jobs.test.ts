@@ -36,6 +36,7 @@ class Bench {
   isPromoting = false;
   isSyncKnown = true;
   hasTimer = true;
+  cloneObstacle: string | undefined;
   clusterState = 'in archive recovery';
 
   constructor() {
@@ -76,6 +77,11 @@ class Bench {
         return 'ready';
       },
       rewind: async () => this.outcome,
+      cloneObstacle: async () => this.cloneObstacle,
+      clone: async () => {
+        ask('make a copy');
+        return true;
+      },
       removeDataDirectory: async () => ask('remove the data directory'),
     } as unknown as Postgres;
     const log = memoryLog(this.log);
@@ -86,6 +92,9 @@ class Bench {
       config: () => ({ ...healthyCluster().observation.config, isPaused: this.isPaused }),
       policy: () => ({ removeOnRewindFailure: this.removes.onFailure, removeOnDivergedTimelines: this.removes.onDivergence }),
       holdsLock: () => true,
+      duty: { without: (work: () => Promise<unknown>) => work() },
+      freshCloneSource: async () => ({ name: 'b', kind: 'member', connUrl: 'postgres://b/postgres' }),
+      freshUpstream: async () => undefined,
       watchdog: { isRunning: false, activate: async () => this.hasTimer },
       beforeStartAsPrimary: async () => {
         ask('names from /sync');
@@ -156,6 +165,18 @@ describe('jobs', () => {
     bench.isSyncKnown = false;
     await bench.run({ ...job, isStopped: true });
     assert.deepEqual(bench.asked, ['names from /sync', 'names from /sync']);
+  });
+
+  test('a reinitialize keeps the data when the member to copy from does not answer', async () => {
+    const bench = new Bench();
+    const job = { kind: 'reinitialize', fromLeader: false } as const;
+    bench.cloneObstacle = 'connection refused';
+    await bench.run(job);
+    assert.deepEqual(bench.asked, []);
+    assert.deepEqual(bench.log, ['error reinitialize gave up, the data directory is kept: can not copy from b: connection refused']);
+    bench.cloneObstacle = undefined;
+    await bench.run(job);
+    assert.deepEqual(bench.asked, ['make a copy', 'restart as a standby']);
   });
 
   test('in maintenance mode a standby that an operator promotes in the last moment is not restarted', async () => {

@@ -9,13 +9,17 @@ import { noWatchdog } from './no-watchdog.js';
 
 const TTL_MS = seconds(30);
 
-function keeper(clock: ManualClock, dcs: Pick<Dcs, 'acquireLeaderLock' | 'renewLeaderLock' | 'grantedLeaseMs'>): LockKeeper {
+function keeper(
+  clock: ManualClock,
+  dcs: Pick<Dcs, 'acquireLeaderLock' | 'renewLeaderLock' | 'grantedLeaseMs'>,
+  onExpired: () => void = () => undefined,
+): LockKeeper {
   const timings = () => ({ ttlMs: TTL_MS, loopWaitMs: seconds(10), retryTimeoutMs: seconds(10) });
   const nothing = (): void => undefined;
   // Of the store only its lock is used.
   const store = dcs as Dcs;
   const common = { clock, dcs: store, log: silentLog, watchdog: noWatchdog, timings, budget: () => seconds(10) };
-  return new LockKeeper({ ...common, onExpired: nothing, onLost: nothing });
+  return new LockKeeper({ ...common, onExpired, onLost: nothing });
 }
 
 const lock: Pick<Dcs, 'acquireLeaderLock' | 'renewLeaderLock'> = {
@@ -56,4 +60,36 @@ test('what the store grants is asked after it has answered', async () => {
   });
   await held.acquire();
   assert.equal(held.leaseEnd, seconds(12));
+});
+
+test('a lock that the store says is lost: the loop has retry_timeout to get it back or to stop the server, and never beyond the lease', async () => {
+  for (const [lostAt, expected] of [
+    [seconds(5), seconds(15)],
+    [seconds(25), seconds(30)],
+  ] as const) {
+    const clock = new ManualClock();
+    const fenced: number[] = [];
+    const held = keeper(clock, { ...lock, renewLeaderLock: async () => 'lost' }, () => fenced.push(clock.monotonic()));
+    await held.acquire();
+    await clock.advance(lostAt);
+    assert.equal(await held.renew(undefined, clock.monotonic()), 'lost');
+    assert.equal(held.isHeld, false);
+    await clock.advance(seconds(60));
+    assert.deepEqual(fenced, [expected]);
+  }
+});
+
+test('a lock that was lost and is held again, or given away, needs no fence', async () => {
+  for (const end of ['acquire', 'drop'] as const) {
+    const clock = new ManualClock();
+    let fences = 0;
+    const held = keeper(clock, { ...lock, renewLeaderLock: async () => 'lost' }, () => {
+      fences += 1;
+    });
+    await held.acquire();
+    await held.renew(undefined, clock.monotonic());
+    await held[end]();
+    await clock.advance(seconds(25));
+    assert.equal(fences, 0);
+  }
 });

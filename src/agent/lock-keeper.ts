@@ -30,13 +30,15 @@ export interface LockKeeperOptions {
  * The leader lock and its lease, by own clock.
  *
  * States: *free* (`expiresAt` 0), *held* (until `expiresAt`). Entry to held: acquired, taken or renewed, with the lease
- * counted from **before** the request, so that it ends here no later than in the store. Exit: dropped, released, lost,
- * expired. A held lease may be extended by the word of all members (failsafe mode); one that ended may not. Invariant: one store operation on the lock at a time. While held, the lock is renewed on a schedule of its
+ * counted from **before** the request, so that it ends here no later than in the store. Exit: dropped, released, withdrawn,
+ * expired. Withdrawn is free with a deadline (`fenceAt`): the decision loop gets the key back or stops the server by then. A held lease may be extended by the word of all members (failsafe mode); one that ended may not. Invariant: one store operation on the lock at a time. While held, the lock is renewed on a schedule of its
  * own whenever the cycle is late, so that no slow work costs the lease.
  */
 export class LockKeeper {
   private readonly o: LockKeeperOptions;
   private expiresAt = 0;
+  /** Without a lease by then a primary has to stop, whatever the decision loop is waiting for. */
+  private fenceAt = 0;
   /** The two terms that `expiresAt` is the later of. */
   private term = { byStore: 0, byFailsafe: 0 };
   private acquiring = 0;
@@ -83,7 +85,7 @@ export class LockKeeper {
         const startedAt = this.o.clock.monotonic();
         const outcome = await this.o.dcs.acquireLeaderLock({ timeoutMs: this.o.timings().retryTimeoutMs });
         if (outcome === 'acquired') this.hold(startedAt);
-        else this.drop();
+        else this.withdraw();
         return outcome;
       });
     } finally {
@@ -130,9 +132,20 @@ export class LockKeeper {
   /** Ends the own belief to be leader, whatever the store says. */
   drop(): void {
     this.expiresAt = 0;
+    this.fenceAt = 0;
     this.term = { byStore: 0, byFailsafe: 0 };
     this.cancelTimer?.();
     this.cancelExpiry?.();
+  }
+
+  /** The store says that the lock is not ours. What is done about it is decided by the loop, which may be slow: it has a deadline. */
+  withdraw(): void {
+    const { fenceAt } = this;
+    this.drop();
+    if (fenceAt === 0) return;
+    const { clock, timings } = this.o;
+    this.fenceAt = Math.min(fenceAt, clock.monotonic() + timings().retryTimeoutMs);
+    this.cancelExpiry = clock.after(this.fenceAt - clock.monotonic(), () => this.expire());
   }
 
   /**
@@ -151,7 +164,8 @@ export class LockKeeper {
     if (this.isByFailsafe) {
       this.term = { ...this.term, byStore: 0 };
       this.expiresAt = this.term.byFailsafe;
-    } else this.drop();
+      this.fenceAt = this.expiresAt;
+    } else this.withdraw();
   }
 
   /** Tells that a cycle has ended: somebody is attending to this member. */
@@ -166,7 +180,7 @@ export class LockKeeper {
     // Without a lease the key may have been another's and be gone again: taking it back would pass over what that one wrote.
     const outcome = await this.o.dcs.renewLeaderLock(leader, { timeoutMs: this.o.budget(), mayCreate: this.isHeld });
     if (outcome === 'renewed') this.hold(startedAt);
-    else this.drop();
+    else this.withdraw();
     return outcome;
   }
 
@@ -179,6 +193,7 @@ export class LockKeeper {
     if (by === 'byStore') this.term = { byStore: until, byFailsafe: until >= this.term.byFailsafe ? 0 : this.term.byFailsafe };
     else if (until > this.term.byStore) this.term = { ...this.term, byFailsafe: until };
     this.expiresAt = Math.max(this.term.byStore, this.term.byFailsafe);
+    this.fenceAt = this.expiresAt;
     watchdog.keepAlive(milliseconds(this.expiresAt));
     this.cancelTimer?.();
     this.cancelExpiry?.();
@@ -187,8 +202,8 @@ export class LockKeeper {
   }
 
   private expire(): void {
-    if (this.expiresAt === 0) return;
-    const left = this.expiresAt - this.o.clock.monotonic();
+    if (this.fenceAt === 0) return;
+    const left = this.fenceAt - this.o.clock.monotonic();
     if (left > 0) {
       // Timers may fire a fraction early; a lease whose end nobody watches any more would never fence.
       this.cancelExpiry = this.o.clock.after(Math.max(left, 1), () => this.expire());

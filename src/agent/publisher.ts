@@ -83,6 +83,16 @@ export class Publisher {
     }
   }
 
+  /** Finds the timeline out as it was at the last look at the server: other members judge this one by it when they race. */
+  async lookAtTimeline(): Promise<void> {
+    const { status } = this.state.postgres;
+    if (status.kind !== 'known') return;
+    const { isInRecovery, primaryTimeline, receivedTimeline } = status.value;
+    this.state.timeline = isInRecovery
+      ? (receivedTimeline ?? (await this.ports.postgres.replicaTimeline()) ?? this.state.timeline)
+      : primaryTimeline;
+  }
+
   /** A standby's timeline costs a replication connection: it is asked again only when it differs from the leader's. */
   private async timeline(o: Observation): Promise<number | undefined> {
     const { status } = o.postgres;

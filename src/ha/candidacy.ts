@@ -1,8 +1,8 @@
 import { LSN_ZERO } from '../base/lsn.js';
 import { isSyncMember } from '../cluster/sync-state.js';
 import { type Action, log } from './decision.js';
-import { isOutdated, isQuorumActive, isUnlisted, type Judgement, type PeerAnswers } from './election.js';
-import { type KnownObservation, ownLsn } from './observation.js';
+import { aheadLine, compareWithMe, isOutdated, isQuorumActive, isUnlisted, type Judgement, type PeerAnswers } from './election.js';
+import type { KnownObservation } from './observation.js';
 
 export interface CandidacyJudgement extends Judgement {
   /** Somebody who has more was heard: what he has beyond us may have been acknowledged. */
@@ -23,7 +23,6 @@ export function needsVotes(o: KnownObservation, name: string): boolean {
  */
 export function judgeCandidacy(o: KnownObservation, answers: PeerAnswers): CandidacyJudgement {
   const { sync, failover } = o.cluster.view;
-  const mine = ownLsn(o) ?? LSN_ZERO;
   const lines: Action[] = [];
   let [votes, isBehind, isWaiting, isPrimaryAlive] = [0, false, false, false];
   for (const [name, status] of answers) {
@@ -31,10 +30,11 @@ export function judgeCandidacy(o: KnownObservation, answers: PeerAnswers): Candi
     if (!status.isInRecovery) {
       isPrimaryAlive ||= name !== failover?.leader;
       if (name !== failover?.leader) lines.push(log('warning', `Primary (${name}) is still alive`));
-    } else if (status.lsn > mine && name !== sync.leader && !isOutdated(o, status.timeline) && !isUnlisted(o, name)) {
+    } else if (compareWithMe(o, status) > 0) {
+      if (name === sync.leader || isOutdated(o, status.timeline) || isUnlisted(o, name)) continue;
       isBehind = true;
-      lines.push(log('info', `Wal position of ${name} is ahead of my wal position`));
-    } else if (status.lsn > LSN_ZERO && status.lsn <= mine) {
+      lines.push(aheadLine(o, name, status));
+    } else if (status.lsn > LSN_ZERO) {
       // In maintenance mode nobody takes his upstream away; the operator sees to the old primary.
       const isReceiving = status.isReceiving === true && !o.config.isPaused;
       isWaiting ||= isReceiving;

@@ -90,9 +90,8 @@ export function racePeers(o: KnownObservation, members: readonly Member[]): Peer
 
 /**
  * What keeps this member out of a race before anybody is asked: lag behind the last leader, an unknown or old timeline.
- * @param timeline own timeline, when it was found out.
  */
-export function raceHandicap(o: KnownObservation, checkLag: boolean, timeline: number | undefined): string | undefined {
+export function raceHandicap(o: KnownObservation, checkLag: boolean): string | undefined {
   const { view } = o.cluster;
   const mine = ownLsn(o) ?? LSN_ZERO;
   if (checkLag && view.status.lastLsn - mine > BigInt(o.config.maximumLagOnFailover)) {
@@ -100,6 +99,7 @@ export function raceHandicap(o: KnownObservation, checkLag: boolean, timeline: n
   }
   if (o.config.standbyCluster !== undefined || !o.config.checkTimeline) return undefined;
   const needed = clusterTimeline(view.history);
+  const timeline = ownTimeline(o);
   if (timeline === undefined) return 'Can not figure out my timeline';
   return timeline < needed ? `My timeline ${timeline} is behind last known cluster timeline ${needed}` : undefined;
 }
@@ -111,7 +111,6 @@ export function judgeRace(o: KnownObservation, answers: PeerAnswers, formerLeade
   const isSync = isSyncActive(o);
   const isQuorum = isQuorumActive(o);
   const former = isSync ? sync.leader : formerLeader;
-  const mine = ownLsn(o) ?? LSN_ZERO;
   let votes = isQuorum && isSyncMember(sync, o.me) ? 0 : -1;
   let ahead = 0;
   let isWaiting = false;
@@ -120,21 +119,23 @@ export function judgeRace(o: KnownObservation, answers: PeerAnswers, formerLeade
     if (status.kind === 'unreachable' || limitationOf(status) !== undefined) continue;
     const isVoter = isQuorum && isSyncMember(sync, name);
     if (!status.isInRecovery) return no(...lines, log('warning', `Primary (${name}) is still alive`));
-    if (status.lsn > mine && isOutdated(o, status.timeline)) {
+    const compared = compareWithMe(o, status);
+    const isAhead = compared > 0;
+    if (isAhead && isOutdated(o, status.timeline)) {
       // It may not lead, so that waiting for it would be waiting for ever.
       lines.push(log('info', `Ignoring ${name} being ahead of us: its timeline ${status.timeline} is behind the cluster's`));
-    } else if (status.lsn > mine && isUnlisted(o, name)) {
+    } else if (isAhead && isUnlisted(o, name)) {
       ahead++;
       lines.push(log('info', `Ignoring ${name} being ahead of us: it is not in the failsafe map`));
-    } else if (status.lsn > mine) {
+    } else if (isAhead) {
       ahead++;
-      lines.push(log('info', `Wal position of ${name} is ahead of my wal position`));
+      lines.push(aheadLine(o, name, status));
       if (!isSync || name !== sync.leader) return no(...lines);
       lines.push(log('info', 'Ignoring the former leader being ahead of us'));
     } else if (status.lsn > LSN_ZERO) {
       const theirs = traitsOf(status.tags).failoverPriority;
       const own = o.policy.traits.failoverPriority;
-      if (status.lsn === mine && own < theirs && !isUnlisted(o, name) && !isOutdated(o, status.timeline)) {
+      if (compared === 0 && own < theirs && !isUnlisted(o, name) && !isOutdated(o, status.timeline)) {
         if (name === former) {
           lines.push(log('info', `Ignoring former leader ${name} having priority ${theirs} higher than this nodes ${own} priority`));
         } else if (!isQuorum || isVoter) {
@@ -155,6 +156,38 @@ export function judgeRace(o: KnownObservation, answers: PeerAnswers, formerLeade
   }
   const isElected = !isQuorum || votes >= sync.quorum || (ahead === 0 && sync.leader === o.me);
   return { yes: isElected, log: lines, ...(isWaiting ? { isWaiting } : {}) };
+}
+
+/** Whose timeline is asked for before a race: the rules of quorum commit compare histories, `check_timeline` the cluster's last one. */
+export function needsTimeline(o: KnownObservation): boolean {
+  return isQuorumActive(o) || (o.config.standbyCluster === undefined && o.config.checkTimeline);
+}
+
+/** Own timeline as far as it was found out; undefined: unknown. */
+export function ownTimeline(o: KnownObservation): number | undefined {
+  return typeof o.facts.replicaTimeline === 'number' ? o.facts.replicaTimeline : undefined;
+}
+
+/**
+ * How far a member is in the history of the cluster, against this one: positive when it has WAL that this one lacks. By quorum commit a
+ * vote says "I have no more than you", which positions of different timelines can't tell: who followed the last promotion has what was
+ * acknowledged after it, however far the WAL of a former leader goes that nobody took over. Otherwise positions are all that counts
+ * (ha.md §7.3), as long as `check_timeline` is off.
+ */
+export function compareWithMe(o: KnownObservation, status: { readonly lsn: Lsn; readonly timeline: number }): number {
+  const timeline = ownTimeline(o);
+  if (isQuorumActive(o) && timeline !== undefined && status.timeline > 0 && status.timeline !== timeline) return status.timeline - timeline;
+  const mine = ownLsn(o) ?? LSN_ZERO;
+  return status.lsn > mine ? 1 : status.lsn < mine ? -1 : 0;
+}
+
+/** Says in what a member is ahead. */
+export function aheadLine(o: KnownObservation, name: string, status: { readonly lsn: Lsn; readonly timeline: number }): Action {
+  const isByTimeline = status.lsn <= (ownLsn(o) ?? LSN_ZERO);
+  const text = isByTimeline
+    ? `Timeline ${status.timeline} of ${name} is ahead of my timeline ${ownTimeline(o)}`
+    : `Wal position of ${name} is ahead of my wal position`;
+  return log('info', text);
 }
 
 /** In failsafe mode who is not in the map may not lead (`race/not-in-failsafe-map`), and only a leader can put it there. */

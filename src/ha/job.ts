@@ -97,6 +97,6 @@ export function isFencing(job: Job): boolean {
 }
 
 /** Jobs at whose end the server may be writable though it was not when they began. */
-export function startsPrimary(job: Job): boolean {
-  return job.kind === 'start-primary' || (job.kind === 'restart' && job.isStandby !== true);
+export function makesPrimary(job: Job): boolean {
+  return job.kind === 'promote' || job.kind === 'start-primary' || (job.kind === 'restart' && job.isStandby !== true);
 }

@@ -1,6 +1,7 @@
 import { connUrlOf, isRunning, type Member, traitsOfMember } from '../cluster/member.js';
 import { slotNameOf } from '../cluster/slot-name.js';
 import { remoteConnUrl } from '../cluster/standby-cluster.js';
+import { isSyncMember } from '../cluster/sync-state.js';
 import { type ClusterView, memberNamed } from '../cluster/view.js';
 import type { Upstream } from '../ports/postgres.js';
 import { hasLock, type KnownObservation } from './observation.js';
@@ -53,7 +54,8 @@ export function remoteMember(o: KnownObservation): Upstream | undefined {
 
 /**
  * From whom a new copy is made: one of the suitable replicas by a turn of the clock, else the leader (ha.md §13.3). In a
- * standby cluster the methods are those of its section.
+ * standby cluster the methods are those of its section. Whom `/sync` counts on becomes a copy of the leader in any case: of a replica's
+ * it would vouch for commits that it acknowledged once and has no more.
  * @returns undefined while nobody else leads, or the member does not say where its server is.
  */
 export function cloneSource(
@@ -62,7 +64,7 @@ export function cloneSource(
 ): { readonly source: Upstream; readonly description: string } | undefined {
   const { view } = o.cluster;
   if (view.leader === undefined || view.leader.name === o.me) return undefined;
-  const replicas = fromLeader ? [] : cloneSources(view, o.me);
+  const replicas = fromLeader || isSyncMember(view.sync, o.me) ? [] : cloneSources(view, o.me);
   const replica = replicas[Math.floor(o.now) % Math.max(replicas.length, 1)];
   const member = replica ?? view.leader.member;
   const upstream = memberUpstream(o, member);

@@ -274,6 +274,8 @@ export interface Postgres {
   runPostBootstrap(): Promise<boolean>;
   /** Creates the data directory from `source`; undefined: from backups, without a leader. The server is not started. */
   clone(source: Upstream | undefined, options: { readonly basebackupOnly: boolean }): Promise<boolean>;
+  /** Why `source` can't be copied now, undefined when it answers a replication connection. */
+  cloneObstacle(source: Upstream): Promise<string | undefined>;
   /** Whether a replica method works without a leader. */
   hasLeaderlessMethod(methods: readonly string[] | undefined): boolean;
   /** Renames the data directory to `….failed` after a failed bootstrap. */

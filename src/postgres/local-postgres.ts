@@ -49,7 +49,7 @@ import { Provision } from './provision.js';
 import { runCheckpoint } from './query/checkpoint.js';
 import { ConnectionProblem } from './query/errors.js';
 import { Heartbeat } from './query/heartbeat.js';
-import { identifySystem } from './query/replication.js';
+import { identifySystem, replicationObstacle } from './query/replication.js';
 import { canSkipSingleUserRecovery } from './rewind/single-user.js';
 import type { RunningServer, ServerConfiguration } from './server-configuration.js';
 import { LocalLogicalSlots } from './slots/logical-slots.js';
@@ -392,6 +392,11 @@ export class LocalPostgres implements Postgres {
 
   runPostBootstrap(): Promise<boolean> {
     return this.provision.runPostBootstrap();
+  }
+
+  async cloneObstacle(source: Upstream): Promise<string | undefined> {
+    const target = this.configuration.remoteTarget(source, 'replication');
+    return target === undefined ? 'it does not say where its server is' : replicationObstacle(target, this.options.clock);
   }
 
   clone(source: Upstream | undefined, options: { readonly basebackupOnly: boolean }): Promise<boolean> {

@@ -349,6 +349,11 @@ export class SimPostgres implements Postgres {
     return true;
   }
 
+  async cloneObstacle(source: Upstream): Promise<string | undefined> {
+    const from = this.o.reachable(source.name);
+    return from === undefined || !from.isRunning || from.isStarting ? 'connection refused' : undefined;
+  }
+
   hasLeaderlessMethod(): boolean {
     return false;
   }

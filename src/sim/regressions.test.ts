@@ -43,6 +43,13 @@ const FOUND: readonly (readonly [number, string])[] = [
   [252115, 'the lease ended after pg_ctl promote and before the promotion: the server was not stopped, and became writable'],
   [251125, 'pg_control was read late, and a killed standby was recovered in single-user mode: it wrote WAL of its own'],
   [500610, 'the shutdown of a primary without lease waited for a silent store, to be released from synchronous replication first'],
+  [301957, 'the fence went by a look from before the start of the primary: a crashed server that had come back meanwhile was left alone'],
+  [303284, 'as 301957, with the agent frozen meanwhile'],
+  [306921, 'in quorum mode a former primary was elected by the vote of a member of a newer timeline, whose WAL it lacked'],
+  [322089, 'as 306921, where the voter told an old timeline, or none'],
+  [314385, 'a voter was copied anew from a replica that was behind, and vouched for commits that it had no more'],
+  [326322, 'a lock that was lost between two cycles had no deadline: a primary waited for a frozen server beyond its lease'],
+  [342573, 'in quorum mode /sync named the leader before for a moment after a promotion, and that one came back without a vote'],
 ];
 
 for (const [seed, what] of FOUND) {

@@ -111,6 +111,18 @@ export const dataDirectoryCases: readonly DecisionCase[] = [
     },
   },
   {
+    name: 'who is named in /sync becomes a copy of the leader, whatever replicas there are (simulated seed 314385)',
+    given: empty(healthyStandby())
+      .config({ synchronous_mode: 'quorum' })
+      .sync('b:a')
+      .member('c', { tags: { clonefrom: true } }),
+    expect: {
+      rules: ['data-directory/clone'],
+      reason: "trying to bootstrap from leader 'b'",
+      actions: ['disarm-watchdog', "start-job clone from leader 'b'"],
+    },
+  },
+  {
     name: 'clone from the leader',
     given: empty(healthyStandby()).member('c', { state: 'starting', tags: { clonefrom: true } }),
     expect: {

@@ -225,6 +225,32 @@ const synchronous: readonly DecisionCase[] = [
     expect: WINS,
   },
   {
+    name: 'a voter of a newer timeline has what this member lacks, however far its own WAL goes (simulated seed 306921)',
+    given: leaderless()
+      .config({ synchronous_mode: 'quorum' })
+      .sync('d:a,b,c/1')
+      .peers({ b: at(900, { timeline: 2 }) }),
+    expect: { ...stays('race/run'), log: ['info: Timeline 2 of b is ahead of my timeline 1'] },
+  },
+  {
+    name: 'who followed the last promotion waits for nobody who did not',
+    given: leaderless()
+      .config({ synchronous_mode: 'quorum' })
+      .sync('d:a,b,c/1')
+      .answering({ replicaTimeline: 2 })
+      .peers({ b: at(1100) }),
+    expect: { ...WINS, log: ['info: Got quorum vote from b'] },
+  },
+  {
+    name: 'without a known timeline positions decide',
+    given: leaderless()
+      .config({ synchronous_mode: 'quorum' })
+      .sync('d:a,b,c/1')
+      .answering({ replicaTimeline: 'unknown' })
+      .peers({ b: at(1100) }),
+    expect: stays('race/run'),
+  },
+  {
     name: 'T137: the leader of /sync needs no vote',
     given: leaderless().config({ synchronous_mode: 'quorum' }).sync('a:b,c/1'),
     expect: WINS,
@@ -283,6 +309,16 @@ const candidates: readonly DecisionCase[] = [
       .request(SWITCHOVER_TO_ME)
       .peers({ b: at(1000), c: at(1001) }),
     expect: { ...stays('race/requested'), log: ['info: switchover: waiting, because another member has more'] },
+  },
+  {
+    name: 'quorum mode, switchover to me: a voter of a newer timeline has more',
+    given: quorumCandidate()
+      .request(SWITCHOVER_TO_ME)
+      .peers({ b: at(900, { timeline: 2 }) }),
+    expect: {
+      ...stays('race/requested'),
+      log: ['info: Timeline 2 of b is ahead of my timeline 1', 'info: switchover: waiting, because another member has more'],
+    },
   },
   {
     name: 'quorum mode, switchover to me: nobody answers',

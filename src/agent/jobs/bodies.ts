@@ -192,6 +192,12 @@ async function copyAnew(fromLeader: boolean, s: JobServices, control: JobControl
     s.log.error('reinitialize gave up: the cluster has no leader to copy from');
     return { kind: 'reinitialize' };
   }
+  // The data that are there may be the last copy, if the leader is gone without anybody's having noticed.
+  const obstacle = await s.postgres.cloneObstacle(source);
+  if (obstacle !== undefined) {
+    s.log.error(`reinitialize gave up, the data directory is kept: can not copy from ${source.name}: ${obstacle}`);
+    return { kind: 'reinitialize' };
+  }
   return copy('reinitialize', source, fromLeader, s, control);
 }
 

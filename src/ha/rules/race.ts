@@ -1,5 +1,4 @@
 import { milliseconds } from '../../base/duration.js';
-import { LSN_ZERO } from '../../base/lsn.js';
 import { clusterTimeline } from '../../cluster/history.js';
 import { apiUrlOf } from '../../cluster/member.js';
 import { isStarting } from '../../cluster/postgres-state.js';
@@ -9,11 +8,13 @@ import type { PeerStatus } from '../../ports/peers.js';
 import { judgeCandidacy, needsVotes } from '../candidacy.js';
 import { type Action, log } from '../decision.js';
 import {
+  compareWithMe,
   describeRequest,
   isQuorumActive,
   isSyncActive,
   judgeRace,
   limitationOf,
+  needsTimeline,
   type Peer,
   type PeerAnswers,
   raceHandicap,
@@ -94,10 +95,8 @@ function isPerhapsPrimary(answer: PeerStatus | undefined): boolean {
 
 /** A race among `members`: first what speaks against us, then everybody's answer. */
 function runRace(o: KnownObservation, memory: Memory, options: { readonly isRequested: boolean }): Verdict {
-  const { standbyCluster, checkTimeline } = o.config;
-  if (standbyCluster === undefined && checkTimeline && o.facts.replicaTimeline === undefined) return ask({ kind: 'read-replica-timeline' });
-  const timeline = o.facts.replicaTimeline === 'unknown' ? undefined : o.facts.replicaTimeline;
-  const handicap = raceHandicap(o, !options.isRequested, timeline);
+  if (needsTimeline(o) && o.facts.replicaTimeline === undefined) return ask({ kind: 'read-replica-timeline' });
+  const handicap = raceHandicap(o, !options.isRequested);
   if (handicap !== undefined) return stayOut(o, memory, [log('info', handicap)]);
   const members = options.isRequested ? requestedRaceMembers(o) : raceMembers(o);
   const peers = racePeers(o, members);
@@ -114,6 +113,7 @@ function runRace(o: KnownObservation, memory: Memory, options: { readonly isRequ
  */
 function requestedCandidate(o: KnownObservation, memory: Memory): Verdict {
   if (!needsVotes(o, o.me)) return acquire();
+  if (o.facts.replicaTimeline === undefined) return ask({ kind: 'read-replica-timeline' });
   const peers = racePeers(o, raceMembers(o));
   const missing = missingAnswers(o, peers);
   if (missing.length > 0) return ask({ kind: 'ask-peers', peers: missing });
@@ -130,7 +130,7 @@ function requestedCandidate(o: KnownObservation, memory: Memory): Verdict {
 /** Nobody waits for a candidate that he himself keeps from being elected. */
 function isKeptOutByMe(o: KnownObservation, candidate: string, status: PeerStatus | undefined): boolean {
   if (o.config.isPaused || !needsVotes(o, candidate) || !needsVotes(o, o.me)) return false;
-  return status?.kind === 'answered' && status.isInRecovery && status.lsn < (ownLsn(o) ?? LSN_ZERO);
+  return status?.kind === 'answered' && status.isInRecovery && compareWithMe(o, status) < 0;
 }
 
 /** The manual request while nobody leads (ha.md §10.3); undefined: it does not settle the matter. */
@@ -147,6 +147,7 @@ function requestedRace(o: KnownObservation, memory: Memory): Verdict | undefined
     const candidate = memberNamed(view, wanted.candidate);
     const apiUrl = candidate === undefined ? undefined : apiUrlOf(candidate);
     if (candidate !== undefined && apiUrl !== undefined) {
+      if (needsTimeline(o) && o.facts.replicaTimeline === undefined) return ask({ kind: 'read-replica-timeline' });
       const missing = missingAnswers(o, [{ name: candidate.name, apiUrl }]);
       if (missing.length > 0) return ask({ kind: 'ask-peers', peers: missing });
       const status = o.facts.peers?.get(candidate.name);

@@ -85,7 +85,11 @@ const standbyNames = (number: number, members: Names): StandbyNames => ({
   members,
 });
 
-/** What a member must write before it is promoted (ha.md §9.1). */
+/**
+ * What a member must write before it is promoted (ha.md §9.1). By quorum commit the key goes on with the same quorum, the former leader
+ * in the place of the new one. A key that still named the former leader would let that one come back without a vote, though others
+ * acknowledge commits of its successor already.
+ */
 export function preparation(
   o: KnownObservation,
   state: SyncState,
@@ -95,7 +99,9 @@ export function preparation(
   if (o.config.synchronousMode === 'quorum') {
     const others = minus(members, [o.me]);
     const missing = members.length - state.quorum - 1 + (isSame(others, members) ? 1 : 0);
-    return { key: undefined, value: { type: 'quorum', number: Math.max(missing, least), members: others } };
+    const isTaken = state.leader === undefined || state.leader === o.me;
+    const key = isTaken ? undefined : ({ kind: 'write-key', leader: o.me, voters: others, quorum: state.quorum } as const);
+    return { key, value: { type: 'quorum', number: Math.max(missing, least), members: others } };
   }
   const others = o.config.synchronousModeStrict ? minus(members, [o.me]) : NOBODY;
   const kept = state.leader !== undefined && has(others, state.leader) ? [state.leader] : others.slice(0, 1);
