@@ -88,7 +88,7 @@ class Etcd2Dcs implements Dcs {
     while (!signal?.aborted && !aborted.aborted && !this.#options.isReadOnlyClient) {
       try {
         await this.#read(this.#deadline({ timeoutMs: this.#timings.retryTimeoutMs, signal: aborted }));
-        if (!aborted.aborted) this.#watch.start();
+        if (!aborted.aborted) await this.#watch.start();
         return;
       } catch (error) {
         if (!(error instanceof DcsUnavailable || error instanceof EtcdV2Refusal)) throw error;

@@ -40,13 +40,22 @@ export class Watch {
   #seen: bigint | undefined;
   #end: (() => void) | undefined;
   #running: Promise<void> | undefined;
+  #onFirstTry: () => void = () => undefined;
 
   constructor(options: WatchOptions) {
     this.#options = options;
   }
 
-  start(): void {
+  /**
+   * @returns when the first try to open the stream has ended, well or not: what a member reads from then on is either followed
+   *     by the stream or by a `reconnected`.
+   */
+  start(): Promise<void> {
+    const tried = new Promise<void>((resolve) => {
+      this.#onFirstTry = resolve;
+    });
     this.#running ??= this.#run();
+    return tried;
   }
 
   async stop(): Promise<void> {
@@ -94,11 +103,14 @@ export class Watch {
       try {
         await this.#follow(() => {
           if (!isFirst) this.#options.onEvent({ kind: 'reconnected' });
-          isFirst = false;
+          this.#onFirstTry();
         });
       } catch (error) {
         if (!(error instanceof DcsUnavailable || error instanceof EtcdV2Error || error instanceof HttpFailure)) throw error;
         client.moveOn();
+      } finally {
+        isFirst = false;
+        this.#onFirstTry();
       }
       await clock.sleep(RESTART_PAUSE_MS * (0.5 + random.next()), this.#stopping.signal);
     }
