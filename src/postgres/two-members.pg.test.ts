@@ -257,7 +257,9 @@ test('bootstrap, clone, follow, reload, promote, rewind', { skip, timeout: 120_0
     await first.postgres.checkpoint({});
     assert.equal(await postgres.promote({ timeoutMs: TIMEOUT, leastTimeline: 2 }), 'promoted');
     assert.equal(await postgres.checkpoint({}), true);
+    assert.equal(await postgres.cloneObstacle(first.upstream), undefined);
     assert.equal(await first.postgres.stop({ mode: 'fast', checkpoint: true }), true);
+    assert.match((await postgres.cloneObstacle(first.upstream)) ?? '', /ECONNREFUSED|Connection refused/i);
     const local = await first.postgres.localPosition();
     const leader = await first.postgres.leaderTimelines(second.upstream);
     assert.ok(
