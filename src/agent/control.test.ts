@@ -13,6 +13,7 @@ import { type AgentState, initialState } from './state.js';
 class Bench {
   readonly log: string[] = [];
   readonly started: string[] = [];
+  cloneObstacle: string | undefined;
   readonly cancelled: string[] = [];
   readonly state: AgentState;
   readonly controller: AgentController;
@@ -44,6 +45,7 @@ class Bench {
       log: memoryLog(this.log),
       dcs: { load: async () => scene.seen },
       watchdog: { isHealthy: () => true },
+      postgres: { cloneObstacle: async () => this.cloneObstacle },
       configuration,
     };
     this.parts = {
@@ -84,6 +86,13 @@ describe('a reinitialisation on request', () => {
       await refusal(healthyStandby(), { kind: 'crash-recovery' }),
       'doing crash recovery in a single user mode already in progress',
     );
+  });
+
+  test('is refused when the member to copy from does not answer: the data may be the last copy', async () => {
+    const bench = new Bench(healthyStandby());
+    bench.cloneObstacle = 'connection refused';
+    assert.equal(await bench.controller.reinitialize({ force: true, fromLeader: true }), 'can not copy from b: connection refused');
+    assert.deepEqual([bench.cancelled, bench.started], [[], []]);
   });
 
   test('T166: with force what is under way is cancelled first, but never on the leader', async () => {

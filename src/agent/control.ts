@@ -4,6 +4,7 @@ import { limitationOf } from '../ha/election.js';
 import { jobName } from '../ha/job.js';
 import { type Observation, ownLsn } from '../ha/observation.js';
 import { effectiveTags } from '../ha/sync/duty.js';
+import { cloneSource } from '../ha/upstream.js';
 import type { AgentControl, AgentSnapshot, FailsafeAcceptance, RestartRequest, ScheduledRestart } from '../ports/agent-control.js';
 import type { FailsafePing } from '../ports/peers.js';
 import type { AgentPorts } from './environment.js';
@@ -148,16 +149,36 @@ export class AgentController implements AgentControl {
   }
 
   async reinitialize(options: { readonly force: boolean; readonly fromLeader: boolean }): Promise<string | undefined> {
+    // No cycle waits for a server that may not answer.
+    const obstacle = await this.copyObstacle(options.fromLeader);
+    if (obstacle !== undefined) return obstacle;
     return this.p.betweenCycles(async () => {
-      const view = await this.loadCluster();
-      if (view.leader === undefined) return 'Cluster has no leader, can not reinitialize';
-      if (view.leader.name === this.name) return 'I am the leader, can not reinitialize';
+      const refusal = this.reinitializeRefusal(await this.loadCluster());
+      if (refusal !== undefined) return refusal;
       if (options.force) await this.p.jobs.cancel();
       const running = this.p.jobs.current;
       if (running !== undefined) return `${jobName(running.job)} already in progress`;
       this.p.jobs.start({ kind: 'reinitialize', fromLeader: options.fromLeader });
       return undefined;
     });
+  }
+
+  private reinitializeRefusal({ leader }: ClusterView): string | undefined {
+    if (leader === undefined) return 'Cluster has no leader, can not reinitialize';
+    return leader.name === this.name ? 'I am the leader, can not reinitialize' : undefined;
+  }
+
+  /** The job looks once more before it removes anything; here the operator is told. */
+  private async copyObstacle(fromLeader: boolean): Promise<string | undefined> {
+    const view = await this.loadCluster();
+    const refusal = this.reinitializeRefusal(view);
+    if (refusal !== undefined) return refusal;
+    const o = this.p.buildObservation();
+    const { source } = cloneSource({ ...o, cluster: { kind: 'known', view } }, fromLeader) ?? {};
+    if (source === undefined) return 'The leader does not say where its server is, can not reinitialize';
+    // Who takes everything from an archive need not reach anybody.
+    const obstacle = o.policy.traits.nostream ? undefined : await this.p.ports.postgres.cloneObstacle(source);
+    return obstacle === undefined ? undefined : `can not copy from ${source.name}: ${obstacle}`;
   }
 
   acceptFailsafe(ping: FailsafePing): FailsafeAcceptance {

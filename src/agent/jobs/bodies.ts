@@ -192,8 +192,9 @@ async function copyAnew(fromLeader: boolean, s: JobServices, control: JobControl
     s.log.error('reinitialize gave up: the cluster has no leader to copy from');
     return { kind: 'reinitialize' };
   }
-  // The data that are there may be the last copy, if the leader is gone without anybody's having noticed.
-  const obstacle = await s.postgres.cloneObstacle(source);
+  // The data that are there may be the last copy, if the leader is gone without anybody's having noticed. Who takes everything from an
+  // archive need not reach anybody.
+  const obstacle = s.policy().traits.nostream ? undefined : await s.postgres.cloneObstacle(source);
   if (obstacle !== undefined) {
     s.log.error(`reinitialize gave up, the data directory is kept: can not copy from ${source.name}: ${obstacle}`);
     return { kind: 'reinitialize' };
