@@ -90,7 +90,11 @@ class Bench {
       log,
       postgres,
       config: () => ({ ...healthyCluster().observation.config, isPaused: this.isPaused }),
-      policy: () => ({ traits: { nostream: false }, removeOnRewindFailure: this.removes.onFailure, removeOnDivergedTimelines: this.removes.onDivergence }),
+      policy: () => ({
+        traits: { nostream: false },
+        removeOnRewindFailure: this.removes.onFailure,
+        removeOnDivergedTimelines: this.removes.onDivergence,
+      }),
       holdsLock: () => true,
       duty: { without: (work: () => Promise<unknown>) => work() },
       freshCloneSource: async () => ({ name: 'b', kind: 'member', connUrl: 'postgres://b/postgres' }),
