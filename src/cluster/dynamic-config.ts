@@ -1,6 +1,6 @@
 import { type Milliseconds, seconds } from '../base/duration.js';
-import { isPlainObject, parseBool, parseInteger, pythonText } from '../base/python-values.js';
-import { ignoredValues } from './ignored-values.js';
+import { isPlainObject, parseInteger, pythonText } from '../base/python-values.js';
+import { DynamicValues } from './dynamic-values.js';
 import { parseStandbyCluster, type StandbyCluster, standbyClusterProblems } from './standby-cluster.js';
 
 /** The three numbers that every member must agree on, in milliseconds. `loopWait + 2 * retryTimeout <= ttl` always holds. */
@@ -109,65 +109,47 @@ export function parseGlobalConfig(
 ): { readonly config: GlobalConfig; readonly warnings: readonly string[] } | { readonly invalid: string } {
   const clamped = clampTimings(data);
   if ('invalid' in clamped) return clamped;
+  const read = new DynamicValues(data);
+  const postgresql = new DynamicValues(read.map('postgresql'), 'postgresql.');
   const standbyCluster = parseStandbyCluster(data['standby_cluster']);
-  const synchronousMode = standbyCluster !== undefined ? 'off' : parseSynchronousMode(data['synchronous_mode']);
-  const strict = bool(data['synchronous_mode_strict']);
-  const stopTimeout = integer(timeoutSetting(data, 'primary_stop_timeout', 'master_stop_timeout'), 0);
-  const postgresql = isPlainObject(data['postgresql']) ? data['postgresql'] : {};
+  const wantedMode = read.synchronousMode('synchronous_mode');
+  const synchronousMode = standbyCluster !== undefined ? 'off' : wantedMode;
+  const synchronousModeStrict = read.flag('synchronous_mode_strict');
+  const startTimeoutMs = seconds(read.whole(['primary_start_timeout', 'master_start_timeout'], 300));
+  const stopTimeout = read.whole(['primary_stop_timeout', 'master_stop_timeout'], 0, 'no limit');
   const config: GlobalConfig = {
     ...clamped.timings,
-    isPaused: bool(data['pause']),
-    maximumLagOnFailover: integer(data['maximum_lag_on_failover'], 1_048_576),
-    checkTimeline: bool(data['check_timeline']),
-    primaryStartTimeoutMs: seconds(integer(timeoutSetting(data, 'primary_start_timeout', 'master_start_timeout'), 300)),
+    isPaused: read.flag('pause'),
+    maximumLagOnFailover: read.whole('maximum_lag_on_failover', 1_048_576),
+    checkTimeline: read.flag('check_timeline'),
+    primaryStartTimeoutMs: startTimeoutMs,
     primaryStopTimeoutMs: stopTimeout > 0 && synchronousMode !== 'off' ? seconds(stopTimeout) : undefined,
-    primaryRaceBackoffMs: seconds(integer(data['primary_race_backoff'], 0)),
-    primaryUselessTimeoutMs: uselessTimeout(data, clamped.timings.ttlMs),
+    primaryRaceBackoffMs: seconds(read.whole('primary_race_backoff', 0)),
+    primaryUselessTimeoutMs: uselessTimeout(read, startTimeoutMs, clamped.timings.ttlMs),
     synchronousMode,
-    synchronousModeStrict: strict,
-    synchronousNodeCount: Math.max(integer(data['synchronous_node_count'], 1), strict ? 1 : 0),
-    maximumLagOnSyncnode: integer(data['maximum_lag_on_syncnode'], -1),
-    failsafeMode: bool(data['failsafe_mode']),
+    synchronousModeStrict,
+    synchronousNodeCount: Math.max(read.whole('synchronous_node_count', 1), synchronousModeStrict ? 1 : 0),
+    maximumLagOnSyncnode: read.whole('maximum_lag_on_syncnode', -1),
+    failsafeMode: read.flag('failsafe_mode'),
     standbyCluster,
-    maxTimelinesHistory: integer(data['max_timelines_history'], 0),
-    memberSlotsTtlMs: seconds(parseInteger(data['member_slots_ttl'], 's') ?? 1800),
-    permanentSlots: firstObject(data['permanent_replication_slots'], data['permanent_slots'], data['slots']),
-    ignoreSlots: Array.isArray(data['ignore_slots']) ? data['ignore_slots'].filter(isPlainObject) : [],
-    useSlots: postgresql['use_slots'] === undefined ? true : bool(postgresql['use_slots']),
+    maxTimelinesHistory: read.whole('max_timelines_history', 0),
+    memberSlotsTtlMs: seconds(read.time('member_slots_ttl', 1800, '30min')),
+    permanentSlots: firstFilled(['permanent_replication_slots', 'permanent_slots', 'slots'].map((name) => read.map(name))),
+    ignoreSlots: read.list('ignore_slots').filter(isPlainObject),
+    useSlots: postgresql.flag('use_slots', true),
   };
-  return { config, warnings: [...clamped.warnings, ...ignoredValues(data), ...standbyClusterProblems(data['standby_cluster'])] };
+  const warnings = [...clamped.warnings, ...read.problems, ...postgresql.problems, ...standbyClusterProblems(data['standby_cluster'])];
+  return { config, warnings };
 }
 
-function timeoutSetting(data: Readonly<Record<string, unknown>>, name: string, legacy: string): unknown {
-  return name in data ? data[name] : data[legacy];
+function firstFilled(maps: readonly Readonly<Record<string, unknown>>[]): Readonly<Record<string, unknown>> {
+  return maps.find((map) => Object.keys(map).length > 0) ?? {};
 }
 
 /** Our own setting. Its default is the time that a crashed primary gets, and no less than a ttl: slow is not dead. */
-function uselessTimeout(data: Readonly<Record<string, unknown>>, ttlMs: Milliseconds): Milliseconds | undefined {
-  const own = data['primary_useless_timeout'];
-  if (own !== undefined) {
-    const wanted = integer(own, 300);
-    return wanted > 0 ? seconds(wanted) : undefined;
-  }
-  const start = seconds(integer(timeoutSetting(data, 'primary_start_timeout', 'master_start_timeout'), 300));
-  return start > ttlMs ? start : ttlMs;
-}
-
-function bool(value: unknown): boolean {
-  return value !== undefined && parseBool(value) === true;
-}
-
-function integer(value: unknown, fallback: number): number {
-  return value === undefined ? fallback : (parseInteger(value) ?? fallback);
-}
-
-function parseSynchronousMode(value: unknown): 'off' | 'on' | 'quorum' {
-  if (value === undefined) return 'off';
-  if (pythonText(value).toLowerCase() === 'quorum') return 'quorum';
-  return parseBool(value) === true ? 'on' : 'off';
-}
-
-function firstObject(...values: readonly unknown[]): Readonly<Record<string, unknown>> {
-  for (const value of values) if (isPlainObject(value) && Object.keys(value).length > 0) return value;
-  return {};
+function uselessTimeout(read: DynamicValues, startTimeoutMs: Milliseconds, ttlMs: Milliseconds): Milliseconds | undefined {
+  const least = startTimeoutMs > ttlMs ? startTimeoutMs : ttlMs;
+  const wanted = read.optionalWhole('primary_useless_timeout', 300);
+  if (wanted === undefined) return least;
+  return wanted > 0 ? seconds(wanted) : undefined;
 }
