@@ -5,7 +5,7 @@ import { HandOverWatch } from './checkers/handed-over.js';
 import { whatIsWrongWithHistory } from './checkers/history-key.js';
 import { checkLockChanges } from './checkers/lock-changes.js';
 import { checkNofailover } from './checkers/nofailover.js';
-import { checkOnePrimary } from './checkers/one-primary.js';
+import { checkOnePrimary, knowsOfPause } from './checkers/one-primary.js';
 import { checkOwnLease } from './checkers/own-lease.js';
 import { checkQuorumOverlap, isModeOn } from './checkers/quorum-overlap.js';
 import { whatIsWrong } from './checkers/recovery.js';
@@ -85,6 +85,11 @@ export class Run {
       checkOnePrimary(world);
       checkOwnLease(world);
     };
+    // What it knows is looked at when it decides, too: between two writes it may hear of the end and be called to account for it.
+    world.decided.push((name) => {
+      const member = world.member(name);
+      if (member !== undefined) knowsOfPause(world, member);
+    });
     const changed = (): void => {
       check();
       acknowledged.check();
