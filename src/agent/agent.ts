@@ -625,7 +625,7 @@ export class Agent {
       },
       freshCloneSource: async (fromLeader) => {
         const o = (await this.tryLoad()) ? this.knownObservation() : undefined;
-        return o === undefined ? undefined : cloneSource(o, fromLeader)?.source;
+        return o === undefined ? undefined : cloneSource(o, fromLeader);
       },
       awaitOtherLeader: (timeoutMs) => this.awaitOtherLeader(timeoutMs),
       forgetLogicalSlots: () => this.logicalSlots.forget(),

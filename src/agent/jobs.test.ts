@@ -37,6 +37,7 @@ class Bench {
   isSyncKnown = true;
   hasTimer = true;
   cloneObstacle: string | undefined;
+  isVoter = false;
   clusterState = 'in archive recovery';
 
   constructor() {
@@ -78,8 +79,8 @@ class Bench {
       },
       rewind: async () => this.outcome,
       cloneObstacle: async () => this.cloneObstacle,
-      clone: async () => {
-        ask('make a copy');
+      clone: async (_: unknown, { basebackupOnly }: { basebackupOnly: boolean }) => {
+        ask(basebackupOnly ? 'make a base backup' : 'make a copy');
         return true;
       },
       removeDataDirectory: async () => ask('remove the data directory'),
@@ -97,7 +98,10 @@ class Bench {
       }),
       holdsLock: () => true,
       duty: { without: (work: () => Promise<unknown>) => work() },
-      freshCloneSource: async () => ({ name: 'b', kind: 'member', connUrl: 'postgres://b/postgres' }),
+      freshCloneSource: async () => ({
+        source: { name: 'b', kind: 'member', connUrl: 'postgres://b/postgres' },
+        basebackupOnly: this.isVoter,
+      }),
       freshUpstream: async () => undefined,
       watchdog: { isRunning: false, activate: async () => this.hasTimer },
       beforeStartAsPrimary: async () => {
@@ -181,6 +185,19 @@ describe('jobs', () => {
     bench.cloneObstacle = undefined;
     await bench.run(job);
     assert.deepEqual(bench.asked, ['make a copy', 'restart as a standby']);
+  });
+
+  test('who is named in /sync takes a base backup of the leader, not one from an archive, which may lack what it acknowledged', async () => {
+    const bench = new Bench();
+    bench.isVoter = true;
+    await bench.run({ kind: 'reinitialize', fromLeader: false });
+    await bench.run({
+      kind: 'clone',
+      source: { name: 'b', kind: 'member', connUrl: 'postgres://b/postgres' },
+      description: '',
+      basebackupOnly: true,
+    });
+    assert.deepEqual(bench.asked, ['make a base backup', 'restart as a standby', 'make a base backup', 'restart as a standby']);
   });
 
   test('in maintenance mode a standby that an operator promotes in the last moment is not restarted', async () => {

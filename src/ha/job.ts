@@ -29,9 +29,9 @@ export type Job =
   /** Stops the standby for a moment: slots can only be put in place while the server is down. */
   | { readonly kind: 'copy-logical-slots'; readonly leader: Upstream; readonly slots: readonly LogicalSlotDefinition[] }
   | { readonly kind: 'rewind'; readonly leader: Upstream }
-  | { readonly kind: 'reinitialize-diverged'; readonly leader: Upstream }
+  | { readonly kind: 'reinitialize-diverged'; readonly leader: Upstream; readonly basebackupOnly?: boolean }
   | { readonly kind: 'reinitialize'; readonly fromLeader: boolean }
-  | { readonly kind: 'clone'; readonly source: Upstream | undefined; readonly description: string }
+  | { readonly kind: 'clone'; readonly source: Upstream | undefined; readonly description: string; readonly basebackupOnly?: boolean }
   | { readonly kind: 'bootstrap' }
   | { readonly kind: 'post-bootstrap' };
 

@@ -52,26 +52,36 @@ export function remoteMember(o: KnownObservation): Upstream | undefined {
   };
 }
 
+/** Others rest on what this member acknowledged: a copy must have all of it from its first moment on. */
+export function isCountedOn(o: KnownObservation): boolean {
+  return o.config.synchronousMode !== 'off' && isSyncMember(o.cluster.view.sync, o.me);
+}
+
+export interface CloneSource {
+  readonly source: Upstream;
+  readonly description: string;
+  /** Only a base backup of the source itself will do, none from an archive. */
+  readonly basebackupOnly: boolean;
+}
+
 /**
  * From whom a new copy is made: one of the suitable replicas by a turn of the clock, else the leader (ha.md §13.3). In a
- * standby cluster the methods are those of its section. Whom `/sync` counts on becomes a copy of the leader in any case: of a replica's
- * it would vouch for commits that it acknowledged once and has no more.
+ * standby cluster the methods are those of its section. Whom `/sync` counts on becomes a copy of the leader as it is now:
+ * with the data of a replica or of an archive it would vouch for commits that it acknowledged once and has no more.
  * @returns undefined while nobody else leads, or the member does not say where its server is.
  */
-export function cloneSource(
-  o: KnownObservation,
-  fromLeader = false,
-): { readonly source: Upstream; readonly description: string } | undefined {
+export function cloneSource(o: KnownObservation, fromLeader = false): CloneSource | undefined {
   const { view } = o.cluster;
   if (view.leader === undefined || view.leader.name === o.me) return undefined;
-  const replicas = fromLeader || isSyncMember(view.sync, o.me) ? [] : cloneSources(view, o.me);
+  const basebackupOnly = fromLeader || isCountedOn(o);
+  const replicas = basebackupOnly ? [] : cloneSources(view, o.me);
   const replica = replicas[Math.floor(o.now) % Math.max(replicas.length, 1)];
   const member = replica ?? view.leader.member;
   const upstream = memberUpstream(o, member);
   if (upstream.connUrl === undefined) return undefined;
   const methods = o.config.standbyCluster?.createReplicaMethods;
   const source = methods === undefined ? upstream : { ...upstream, kind: 'remote' as const, createReplicaMethods: methods };
-  return { source, description: replica === undefined ? `from leader '${member.name}'` : `from replica '${member.name}'` };
+  return { source, basebackupOnly, description: replica === undefined ? `from leader '${member.name}'` : `from replica '${member.name}'` };
 }
 
 /** Members to clone from: running, tagged `clonefrom`, neither me nor the leader. */

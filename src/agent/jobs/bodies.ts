@@ -37,11 +37,11 @@ export function runJob(job: Job, s: JobServices, control: JobControl): Promise<J
     case 'rewind':
       return rewind(job.leader, s);
     case 'reinitialize-diverged':
-      return copy(job.kind, job.leader, false, s, control);
+      return copy(job.kind, job.leader, job.basebackupOnly === true, s, control);
     case 'reinitialize':
       return reinitialize(job.fromLeader, s, control);
     case 'clone':
-      return copy(job.kind, job.source, false, s, control);
+      return copy(job.kind, job.source, job.basebackupOnly === true, s, control);
     case 'bootstrap':
       return bootstrap(s, control);
     case 'copy-logical-slots':
@@ -187,19 +187,19 @@ async function reinitialize(fromLeader: boolean, s: JobServices, control: JobCon
 }
 
 async function copyAnew(fromLeader: boolean, s: JobServices, control: JobControl): Promise<JobEnd> {
-  const source = await s.freshCloneSource(fromLeader);
-  if (source === undefined) {
+  const from = await s.freshCloneSource(fromLeader);
+  if (from === undefined) {
     s.log.error('reinitialize gave up: the cluster has no leader to copy from');
     return { kind: 'reinitialize' };
   }
   // The data that are there may be the last copy, if the leader is gone without anybody's having noticed. Who takes everything from an
   // archive need not reach anybody.
-  const obstacle = s.policy().traits.nostream ? undefined : await s.postgres.cloneObstacle(source);
+  const obstacle = s.policy().traits.nostream ? undefined : await s.postgres.cloneObstacle(from.source);
   if (obstacle !== undefined) {
-    s.log.error(`reinitialize gave up, the data directory is kept: can not copy from ${source.name}: ${obstacle}`);
+    s.log.error(`reinitialize gave up, the data directory is kept: can not copy from ${from.source.name}: ${obstacle}`);
     return { kind: 'reinitialize' };
   }
-  return copy('reinitialize', source, fromLeader, s, control);
+  return copy('reinitialize', from.source, from.basebackupOnly, s, control);
 }
 
 /** Makes the data directory a copy of `source` and starts it as a standby. */

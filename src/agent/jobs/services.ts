@@ -2,6 +2,7 @@ import type { Milliseconds } from '../../base/duration.js';
 import type { Lsn } from '../../base/lsn.js';
 import type { GlobalConfig } from '../../cluster/dynamic-config.js';
 import type { LocalPolicy } from '../../ha/observation.js';
+import type { CloneSource } from '../../ha/upstream.js';
 import type { Clock } from '../../ports/clock.js';
 import type { Log } from '../../ports/log.js';
 import type { LogicalSlots } from '../../ports/logical-slots.js';
@@ -29,7 +30,7 @@ export interface JobServices {
   /** Reads the store; the upstream of now, undefined when nobody leads or the store does not answer. */
   freshUpstream(): Promise<Upstream | undefined>;
   /** Whom to copy from: undefined when nobody leads. */
-  freshCloneSource(fromLeader: boolean): Promise<Upstream | undefined>;
+  freshCloneSource(fromLeader: boolean): Promise<CloneSource | undefined>;
   /** Waits until the store shows another leader than this member, at most so long. */
   awaitOtherLeader(timeoutMs: number): Promise<void>;
   holdsLock(): boolean;

@@ -94,10 +94,10 @@ export const dataDirectory: readonly Rule<KnownObservation>[] = [
     id: 'data-directory/clone',
     why: 'A member without data becomes a copy of the cluster.',
     match: (o) => (isEmpty(o) ? cloneSource(o) : undefined),
-    decide: ({ source, description }, o) =>
+    decide: (from, o) =>
       conclude(
-        `trying to bootstrap ${description}`,
-        [...withoutDirectory(o), { kind: 'start-job', job: { kind: 'clone', source, description } }],
+        `trying to bootstrap ${from.description}`,
+        [...withoutDirectory(o), { kind: 'start-job', job: { kind: 'clone', ...from } }],
         {
           remember: { rewind: 'initial' },
         },

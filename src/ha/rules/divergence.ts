@@ -3,7 +3,7 @@ import { log } from '../decision.js';
 import type { KnownObservation } from '../observation.js';
 import { canActOnDivergence, checkDivergence } from '../rewind.js';
 import { ask, conclude, type Rule, rule } from '../rule.js';
-import { leaderUpstream } from '../upstream.js';
+import { isCountedOn, leaderUpstream } from '../upstream.js';
 
 /**
  * Finds out whether the local history left the leader's, and repairs that (ha.md §14.2). No row fires while nothing is
@@ -99,10 +99,10 @@ export const divergence: readonly Rule<KnownObservation>[] = [
       o.config.standbyCluster === undefined
         ? leaderUpstream(o)
         : undefined,
-    decide: (leader) =>
+    decide: (leader, o) =>
       conclude('reinitializing due to diverged timelines', [
         log('warning', 'remove_data_directory_on_diverged_timelines is set. removing...'),
-        { kind: 'start-job', job: { kind: 'reinitialize-diverged', leader } },
+        { kind: 'start-job', job: { kind: 'reinitialize-diverged', leader, basebackupOnly: isCountedOn(o) } },
       ]),
   }),
 ];
