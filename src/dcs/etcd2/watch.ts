@@ -40,10 +40,14 @@ export class Watch {
   #seen: bigint | undefined;
   #end: (() => void) | undefined;
   #running: Promise<void> | undefined;
+  readonly #tried: Promise<void>;
   #onFirstTry: () => void = () => undefined;
 
   constructor(options: WatchOptions) {
     this.#options = options;
+    this.#tried = new Promise<void>((resolve) => {
+      this.#onFirstTry = resolve;
+    });
   }
 
   /**
@@ -51,11 +55,8 @@ export class Watch {
    *     by the stream or by a `reconnected`.
    */
   start(): Promise<void> {
-    const tried = new Promise<void>((resolve) => {
-      this.#onFirstTry = resolve;
-    });
     this.#running ??= this.#run();
-    return tried;
+    return this.#tried;
   }
 
   async stop(): Promise<void> {
