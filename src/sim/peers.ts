@@ -66,6 +66,8 @@ async function status(asker: Asker, peer: string, timeoutMs: number): Promise<Pe
 async function failsafe(asker: Asker, peer: string, ping: FailsafePing, timeoutMs: number): Promise<FailsafeReply> {
   const member = await reach(asker, peer, timeoutMs);
   if (typeof member === 'string' || member.agent === undefined) return { accepted: false, lsn: undefined };
+  // As the REST API does.
+  if (!member.agent.control.snapshot().config.failsafeMode) return { accepted: false, lsn: undefined };
   const answer = member.agent.control.acceptFailsafe(ping);
   if (answer.kind === 'accepted') return { accepted: true, lsn: answer.lsn };
   return { accepted: false, lsn: undefined, isLeading: answer.kind === 'running-as-leader' };

@@ -350,6 +350,24 @@ const racing: readonly DecisionCase[] = [
     expect: { ...PROMOTES, rules: ['race/may-have-promised', 'race/run', 'holder/promote'] },
   },
   {
+    name: 'the agent just started, and the mode was turned off meanwhile, of which a primary without store does not know (simulated seed 427805)',
+    given: leaderless()
+      .failsafe('a', 'b', 'c')
+      .config({})
+      .young(29)
+      .peers({ b: at(900) }),
+    expect: { rules: ['race/may-have-promised'], reason: STAYS, beside: ['race/run'] },
+  },
+  {
+    name: 'not in the map, the agent just started, and the mode was turned off meanwhile',
+    given: leaderless()
+      .failsafe('b', 'c')
+      .config({})
+      .young(35)
+      .peers({ b: at(900) }),
+    expect: { rules: ['race/not-in-failsafe-map'], reason: STAYS, beside: ['race/run'] },
+  },
+  {
     name: 'the agent started ttl ago',
     given: leaderless()
       .failsafe('a', 'b', 'c')

@@ -77,10 +77,14 @@ function answersOf(o: KnownObservation, peers: readonly Peer[]): PeerAnswers {
   );
 }
 
-/** The mode is on, or was until a moment ago: a primary without store learns of the change last. */
+/**
+ * The mode is on, or was until a moment ago, as far as this agent can know: a primary without store learns of the change last, and
+ * its last consent may be younger than the change.
+ */
 function isFailsafeAtWork(o: KnownObservation, memory: Memory): boolean {
   const { failsafeMode, ttlMs, loopWaitMs } = o.config;
-  return failsafeMode || (memory.failsafeSeenAt !== undefined && o.now - memory.failsafeSeenAt < ttlMs + loopWaitMs);
+  const heard = Math.max(memory.failsafeSeenAt ?? Number.NEGATIVE_INFINITY, o.failsafe.knownSince);
+  return failsafeMode || o.now - heard < ttlMs + loopWaitMs;
 }
 
 function failsafePeers(o: KnownObservation): readonly Peer[] {
@@ -299,8 +303,9 @@ export const race: readonly Rule<KnownObservation>[] = [
     why: 'Before its restart this member may have let a primary go on without store; that word holds for ttl.',
     match: (o, memory) => {
       const others = failsafePeers(o);
+      // Whether the mode is on now does not matter: it may have been turned off since.
       const isYoung = o.now - o.failsafe.knownSince < o.config.ttlMs;
-      if (!isYoung || others.length === 0 || !isFailsafeAtWork(o, memory)) return undefined;
+      if (!isYoung || others.length === 0) return undefined;
       const missing = missingAnswers(o, others);
       if (missing.length > 0) return ask({ kind: 'ask-peers', peers: missing });
       const silent = others.find(({ name }) => isPerhapsPrimary(o.facts.peers?.get(name)));
