@@ -20,6 +20,11 @@ const BY_HAND = 'operators of the simulator use the API; they start and promote 
 export const OUT_OF_REACH: Readonly<Record<string, Excuse>> = {
   'bootstrap/watchdog-failed': { why: BEFORE_FAULTS, test: 'test/decisions/joining.ts' },
   'bootstrap/recovering': { why: INITDB, test: 'test/decisions/joining.ts' },
+  'race/succeeded-primary': {
+    why: 'somebody must be elected beside a running primary whose agent is away, and then not become leader',
+    test: 'test/decisions/race.ts',
+    isRare: true,
+  },
   'busy/regain-lock': { why: `${TOO_SHORT} a job runs on a primary in failsafe mode`, test: 'test/decisions/failsafe.ts', isRare: true },
   'busy/lock-lost-before-promotion': { why: `${TOO_SHORT} pre_promote runs`, test: 'test/decisions/server.ts', isRare: true },
   'data-directory/clone-from-remote': { why: STANDBY_CLUSTER, test: 'test/decisions/standby-cluster.ts' },

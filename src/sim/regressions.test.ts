@@ -50,6 +50,7 @@ const FOUND: readonly (readonly [number, string])[] = [
   [314385, 'a voter was copied anew from a replica that was behind, and vouched for commits that it had no more'],
   [326322, 'a lock that was lost between two cycles had no deadline: a primary waited for a frozen server beyond its lease'],
   [416094, 'a member that heard of the end of maintenance mode before its next write was given no time to confirm its lock: the checker'],
+  [437673, 'a member was elected and refused by pre_promote, and the former primary went on beside a key that was not its own'],
   [342573, 'in quorum mode /sync named the leader before for a moment after a promotion, and that one came back without a vote'],
 ];
 

@@ -439,6 +439,28 @@ const eligibility: readonly DecisionCase[] = [
     },
   },
   {
+    name: 'a primary whose place in /sync somebody else has taken stops (simulated seed 437673)',
+    given: primary().config({ synchronous_mode: 'quorum' }).sync('b:a,c/1'),
+    expect: {
+      rules: ['race/succeeded-primary'],
+      reason: 'demoting self because i am not the healthiest node',
+      log: ['warning: The key sync names b, who was elected meanwhile'],
+      actions: DEMOTED,
+      memory: { rewind: 'check' },
+      beside: ['race/primary'],
+    },
+  },
+  {
+    name: 'a primary that /sync names as its leader takes its key back',
+    given: primary().config({ synchronous_mode: 'quorum' }).sync('a:b,c/1'),
+    expect: {
+      rules: ['race/primary', 'holder/primary'],
+      reason: 'acquired session lock as a leader',
+      actions: ['acquire-lock', 'maintain-sync'],
+      beside: ['race/succeeded-primary'],
+    },
+  },
+  {
     name: 'a primary tagged nofailover takes its key back',
     given: primary().tags({ nofailover: true }),
     expect: {

@@ -251,6 +251,15 @@ export const race: readonly Rule<KnownObservation>[] = [
       stayOut(o, memory, [log('warning', `My timeline ${mine} is behind last known cluster timeline ${needed}`)]),
   }),
   rule({
+    id: 'race/succeeded-primary',
+    why: 'Somebody else was elected since and has claimed /sync; that it did not lead in the end gives no right to go on.',
+    match: (o) =>
+      isPrimary(o) && !o.config.isPaused && isSyncActive(o) && o.cluster.view.sync.leader?.toLowerCase() !== o.me.toLowerCase()
+        ? o.cluster.view.sync.leader
+        : undefined,
+    decide: (successor, o, memory) => stayOut(o, memory, [log('warning', `The key sync names ${successor}, who was elected meanwhile`)]),
+  }),
+  rule({
     id: 'race/paused-primary',
     why: 'A living primary gets its key back, unless it is of another cluster.',
     match: (o) => o.config.isPaused && isPrimary(o),

@@ -86,9 +86,10 @@ const standbyNames = (number: number, members: Names): StandbyNames => ({
 });
 
 /**
- * What a member must write before it is promoted (ha.md §9.1). By quorum commit the key goes on with the same quorum, the former leader
- * in the place of the new one. A key that still named the former leader would let that one come back without a vote, though others
- * acknowledge commits of its successor already.
+ * What a member must write before it is promoted (ha.md §9.1). By quorum commit the key goes on with the former leader in the place of
+ * the new one. A key that still named the former leader would let that one come back without a vote, though others acknowledge commits
+ * of its successor already. Who was no voter makes one node more, so that the quorum rises by one: every set that can elect still meets
+ * every set that has acknowledged.
  */
 export function preparation(
   o: KnownObservation,
@@ -98,10 +99,11 @@ export function preparation(
   const members = state.leader === undefined ? NOBODY : names(state.voters, [state.leader]);
   if (o.config.synchronousMode === 'quorum') {
     const others = minus(members, [o.me]);
-    const missing = members.length - state.quorum - 1 + (isSame(others, members) ? 1 : 0);
     const isTaken = state.leader === undefined || state.leader === o.me;
-    const key = isTaken ? undefined : ({ kind: 'write-key', leader: o.me, voters: others, quorum: state.quorum } as const);
-    return { key, value: { type: 'quorum', number: Math.max(missing, least), members: others } };
+    const isNew = isSame(others, members) && state.voters.length > 0;
+    const quorum = isTaken || !isNew ? state.quorum : state.quorum + 1;
+    const key = isTaken ? undefined : ({ kind: 'write-key', leader: o.me, voters: others, quorum } as const);
+    return { key, value: { type: 'quorum', number: Math.max(others.length - quorum, least), members: others } };
   }
   const others = o.config.synchronousModeStrict ? minus(members, [o.me]) : NOBODY;
   const kept = state.leader !== undefined && has(others, state.leader) ? [state.leader] : others.slice(0, 1);
