@@ -51,6 +51,7 @@ const FOUND: readonly (readonly [number, string])[] = [
   [326322, 'a lock that was lost between two cycles had no deadline: a primary waited for a frozen server beyond its lease'],
   [416094, 'a member that heard of the end of maintenance mode before its next write was given no time to confirm its lock: the checker'],
   [437673, 'a member was elected and refused by pre_promote, and the former primary went on beside a key that was not its own'],
+  [703389, 'a candidate left /sync between the order of the failover and its lock, and did not say what that means'],
   [342573, 'in quorum mode /sync named the leader before for a moment after a promotion, and that one came back without a vote'],
 ];
 

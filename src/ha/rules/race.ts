@@ -116,6 +116,8 @@ function runRace(o: KnownObservation, memory: Memory, options: { readonly isRequ
  * somebody who answers has.
  */
 function requestedCandidate(o: KnownObservation, memory: Memory): Verdict {
+  if (isSyncActive(o) && !isSyncMember(o.cluster.view.sync, o.me))
+    return acquire([log('warning', `${describeRequest(o.cluster.view)}: I am not in /sync, acknowledged commits may be lost`)]);
   if (!needsVotes(o, o.me)) return acquire();
   if (o.facts.replicaTimeline === undefined) return ask({ kind: 'read-replica-timeline' });
   const peers = racePeers(o, raceMembers(o));

@@ -7,6 +7,9 @@ import { CLUSTER } from '../environment.js';
 import type { SimServer } from '../server.js';
 import type { World } from '../world.js';
 
+/** What a candidate says when the order to lead is all that it rests on. */
+const RISKS = ['not all members that may have acknowledged commits could be asked', 'I am not in /sync, acknowledged commits may be lost'];
+
 /**
  * No acknowledged synchronous commit is missing after any history (I-8, I-9): what a client was told of while synchronous
  * mode was in force is in the WAL of every later leader, at the same place.
@@ -29,7 +32,7 @@ export class AcknowledgedCommits {
     world.toldOf.push((server, commit) => this.note(server, commit));
     // Who orders a failover, not a switchover, takes that risk; the new leader says so before it takes the lock.
     world.readers.push((message) => {
-      if (message.endsWith('not all members that may have acknowledged commits could be asked')) this.release();
+      if (RISKS.some((risk) => message.endsWith(risk))) this.release();
     });
     world.store.watch(({ path, after }) => {
       if (path === `${CLUSTER}config`) this.configured(after);
