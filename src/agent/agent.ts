@@ -77,6 +77,8 @@ export class Agent {
   private isReloadWanted = false;
   private wakesOnMembers = false;
   private isNameChecked = false;
+  /** Calls off what `fenceUnlessConfirmed` ordered. */
+  private cancelFence: () => void = () => undefined;
   /** How the reading at start ended, for the first cycle. */
   private firstLoad: boolean | undefined;
   private cycle: Promise<unknown> = Promise.resolve();
@@ -203,6 +205,7 @@ export class Agent {
     } finally {
       for (const end of unsubscribe) end();
       this.lock.drop();
+      this.cancelFence();
     }
   }
 
@@ -440,6 +443,8 @@ export class Agent {
     if (this.state.config.isPaused && !parsed.config.isPaused && !this.lock.isHeld) this.fenceUnlessConfirmed(parsed.config.retryTimeoutMs);
     this.state.config = parsed.config;
     this.state.rawConfig = entry.data;
+    // The cycle that goes by it may take long, and requests are answered meanwhile.
+    this.controller.invalidate();
   }
 
   /**
@@ -447,8 +452,8 @@ export class Agent {
    * server that does not answer is looked at and the store is slow.
    */
   private fenceUnlessConfirmed(withinMs: Milliseconds): void {
-    this.ports.clock.after(withinMs, () => {
-      if (!this.lock.isHeld && !this.isStopping) this.beside('fencing', this.fence());
+    this.cancelFence = this.ports.clock.after(withinMs, () => {
+      if (!this.lock.isHeld) this.beside('fencing', this.fence());
     });
   }
 
