@@ -33,6 +33,7 @@ import { shutdown } from './shutdown.js';
 import { type AgentState, initialState } from './state.js';
 import { SyncDuty } from './sync-duty.js';
 import { SyncKeeper } from './sync-keeper.js';
+import { receivedOf } from './wal-timeline.js';
 
 /** A decision needs a handful of rounds; more means that two rules hand the cycle to each other. */
 const MAX_ROUNDS = 50;
@@ -492,7 +493,9 @@ export class Agent {
       this.state.postgres = seen;
       this.state.postgresAt = at;
       // Whoever promotes it next, the first checkpoint of the new timeline is due again.
-      const isStandby = seen.status.kind === 'known' && seen.status.value.isInRecovery;
+      const status = seen.status.kind === 'known' ? seen.status.value : undefined;
+      if (status !== undefined) this.state.received = receivedOf(status) ?? this.state.received;
+      const isStandby = status?.isInRecovery === true;
       if (isStandby && this.state.firstCheckpoint === 'done') this.state.firstCheckpoint = 'unknown';
     }
   }

@@ -217,9 +217,11 @@ export class AgentController implements AgentControl {
       isViewFresh ? state.viewAt + ttlMs : Number.POSITIVE_INFINITY,
       now + 1000,
     );
+    const published = member?.data['timeline'];
+    const known = state.timeline ?? (typeof published === 'number' ? published : undefined);
     this.cached = {
       postgres: state.postgres,
-      timeline: state.timeline ?? (typeof member?.data['timeline'] === 'number' ? member.data['timeline'] : undefined),
+      timeline: state.isTimelineUnclear ? undefined : known,
       view,
       config: state.config,
       rawConfig: state.rawConfig,

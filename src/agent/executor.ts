@@ -16,6 +16,7 @@ import type { Publisher } from './publisher.js';
 import { executeSlotAction, isSlotAction } from './slot-actions.js';
 import type { AgentState } from './state.js';
 import type { SyncKeeper } from './sync-keeper.js';
+import { walTimeline } from './wal-timeline.js';
 
 /** A peer that does not answer within this time counts as unreachable (ha.md §3.3). */
 export const PEER_TIMEOUT_MS = 2000;
@@ -109,7 +110,7 @@ export async function execute(action: Action, o: Observation, parts: ExecutorPar
     case 'read-checkpoint-record-end':
       return { facts: { checkpointRecordEnd: (await postgres.checkpointRecordEnd(action.timeline, action.lsn)) ?? 'unknown' } };
     case 'read-replica-timeline':
-      return { facts: { replicaTimeline: (await postgres.replicaTimeline()) ?? 'unknown' } };
+      return { facts: await timelineFacts(state, postgres) };
     case 'read-local-history':
       return { facts: { localHistory: await postgres.timelineHistory(action.timeline) } };
     case 'read-next-timeline':
@@ -244,6 +245,13 @@ async function writeHistory(lines: readonly HistoryLine[], o: Observation, { dcs
 }
 
 /** `/history` from the local history files (ha.md §9.2). */
+async function timelineFacts(state: AgentState, postgres: AgentPorts['postgres']): Promise<Facts> {
+  const clear = await walTimeline(state, postgres);
+  return clear !== undefined
+    ? { replicaTimeline: clear }
+    : { replicaTimeline: (await postgres.replicaTimeline()) ?? 'unknown', isTimelineUnclear: true };
+}
+
 async function updateHistory(timeline: number, o: Observation, ports: AgentPorts): Promise<void> {
   if (timeline <= 1) return writeHistory([], o, ports);
   const local = await ports.postgres.timelineHistory(timeline);

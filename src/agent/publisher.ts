@@ -10,9 +10,12 @@ import { effectiveTags } from '../ha/sync/duty.js';
 import { DcsUnavailable } from '../ports/dcs.js';
 import type { AgentPorts } from './environment.js';
 import type { AgentState } from './state.js';
+import { walTimeline } from './wal-timeline.js';
 
 /** Members below this version read `/optime/leader` only. */
 const READS_STATUS_FROM = [2, 1, 0];
+/** Members that race give an answer up after 2 s. */
+const TIMELINE_MS = 500;
 
 /** Writes what this member has to say: its own key, and as leader the status of the cluster. Failures only cost freshness. */
 export class Publisher {
@@ -83,14 +86,17 @@ export class Publisher {
     }
   }
 
-  /** Finds the timeline out as it was at the last look at the server: other members judge this one by it when they race. */
+  /**
+   * Finds the timeline out as it was at the last look at the server, where other members judge this one by it when they race. An answer
+   * that takes too long is none: they do not wait for it.
+   */
   async lookAtTimeline(): Promise<void> {
-    const { status } = this.state.postgres;
-    if (status.kind !== 'known') return;
-    const { isInRecovery, primaryTimeline, receivedTimeline } = status.value;
-    this.state.timeline = isInRecovery
-      ? (receivedTimeline ?? (await this.ports.postgres.replicaTimeline()) ?? this.state.timeline)
-      : primaryTimeline;
+    const { clock, postgres } = this.ports;
+    // Only by quorum commit histories are compared.
+    if (this.state.config.synchronousMode === 'off' || this.state.postgres.status.kind !== 'known') return;
+    const found = await Promise.race([walTimeline(this.state, postgres), clock.sleep(TIMELINE_MS)]);
+    this.state.isTimelineUnclear = found === undefined;
+    if (typeof found === 'number') this.state.timeline = found;
   }
 
   /** A standby's timeline costs a replication connection: it is asked again only when it differs from the leader's. */

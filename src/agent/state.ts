@@ -4,6 +4,7 @@ import { INITIAL_MEMORY, type Memory } from '../ha/memory.js';
 import type { SlotRetention } from '../ha/slots-publish.js';
 import type { ScheduledRestart } from '../ports/agent-control.js';
 import type { PostgresObservation } from '../ports/postgres.js';
+import type { Received } from './wal-timeline.js';
 
 /** What the agent knows between its cycles. Written by the cycle and by the few requests that change it, nowhere else. */
 export interface AgentState {
@@ -22,6 +23,10 @@ export interface AgentState {
   /** Monotonic time at which `postgres` began to be taken. */
   postgresAt: number;
   timeline: number | undefined;
+  /** Of the last look that found a WAL receiver at work. */
+  received: Received | undefined;
+  /** The timeline was asked for, and could not be told: what was published once must not be taken for it. */
+  isTimelineUnclear: boolean;
   /** Epoch seconds. */
   dcsLastSeen: number;
   firstCheckpoint: 'unknown' | 'running' | 'done';
@@ -52,6 +57,8 @@ export function initialState(
     postgres,
     postgresAt: 0,
     timeline: undefined,
+    received: undefined,
+    isTimelineUnclear: false,
     dcsLastSeen: 0,
     firstCheckpoint: 'unknown',
     slotRetention: new Map(),

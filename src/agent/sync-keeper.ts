@@ -58,6 +58,8 @@ export class SyncKeeper {
   /** The lock was acquired by a decision that rests on this version of the key. */
   won(version: string | undefined): void {
     this.electedBy = { version };
+    // Somebody may have led meanwhile and claimed this version of the key: the next work on it begins with another one.
+    this.ownVersion = undefined;
   }
 
   /** One cycle's work on a primary that holds the lock. @throws DcsUnavailable */
@@ -116,13 +118,16 @@ export class SyncKeeper {
       await this.p.lock.release(o.cluster.view.leader);
       return false;
     }
+    // Without the lock the key is not ours to claim.
+    if (!this.p.lock.isHeld) return false;
     const plan = preparation(o, key);
-    if ((await this.ownKey(plan.key, o)) === undefined) return false;
+    const claimed = await this.ownKey(plan.key, o);
+    if (claimed === undefined) return false;
+    if (electedBy !== undefined) this.electedBy = { version: claimed.version };
     if (!(await this.setNames(plan.value, o))) {
       log.warning('synchronous_standby_names is not in force yet');
       return false;
     }
-    if (electedBy !== undefined) this.won(this.p.state.view?.sync.version);
     return true;
   }
 

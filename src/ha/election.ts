@@ -175,7 +175,7 @@ export function ownTimeline(o: KnownObservation): number | undefined {
  * (ha.md §7.3), as long as `check_timeline` is off.
  */
 export function compareWithMe(o: KnownObservation, status: { readonly lsn: Lsn; readonly timeline: number }): number {
-  const timeline = ownTimeline(o);
+  const timeline = o.facts.isTimelineUnclear === true ? undefined : ownTimeline(o);
   if (isQuorumActive(o) && timeline !== undefined && status.timeline > 0 && status.timeline !== timeline) return status.timeline - timeline;
   const mine = ownLsn(o) ?? LSN_ZERO;
   return status.lsn > mine ? 1 : status.lsn < mine ? -1 : 0;

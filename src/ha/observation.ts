@@ -38,6 +38,8 @@ export interface Facts {
   readonly checkpointRecordEnd?: Lsn | 'unknown';
   readonly recovery?: { readonly change: boolean; readonly restart: boolean };
   readonly replicaTimeline?: number | 'unknown';
+  /** What was received and is not replayed yet may be of a newer one. */
+  readonly isTimelineUnclear?: boolean;
   /** The history file of the own timeline; empty when there is none. */
   readonly localHistory?: readonly HistoryLine[];
   /** There is a history file of the timeline after the leader's (standby cluster). */

@@ -20,6 +20,11 @@ const BY_HAND = 'operators of the simulator use the API; they start and promote 
 export const OUT_OF_REACH: Readonly<Record<string, Excuse>> = {
   'bootstrap/watchdog-failed': { why: BEFORE_FAULTS, test: 'test/decisions/joining.ts' },
   'bootstrap/recovering': { why: INITDB, test: 'test/decisions/joining.ts' },
+  'holder/succeeded-primary': {
+    why: 'somebody must be elected and go away again between a look at the store and the answer of its lock',
+    test: 'test/decisions/holder.ts',
+    isRare: true,
+  },
   'race/succeeded-primary': {
     why: 'somebody must be elected beside a running primary whose agent is away, and then not become leader',
     test: 'test/decisions/race.ts',

@@ -52,7 +52,10 @@ const FOUND: readonly (readonly [number, string])[] = [
   [416094, 'a member that heard of the end of maintenance mode before its next write was given no time to confirm its lock: the checker'],
   [437673, 'a member was elected and refused by pre_promote, and the former primary went on beside a key that was not its own'],
   [703389, 'a candidate left /sync between the order of the failover and its lock, and did not say what that means'],
-  [712202, 'after maintenance mode a primary without lock was not fenced when its agent had been told to stop, and waited for a slow store'],
+  [
+    712202,
+    'after maintenance mode a primary without lock was not fenced when its agent had been told to stop, and waited for a slow store',
+  ],
   [721905, 'what the REST API shows of maintenance mode was from before the cycle, which waited for a slow store'],
   [342573, 'in quorum mode /sync named the leader before for a moment after a promotion, and that one came back without a vote'],
 ];

@@ -18,6 +18,7 @@ const lock: readonly DecisionCase[] = [
       ...steady,
       beside: [
         'holder/lock-lost-primary',
+        'holder/succeeded-primary',
         'holder/lock-lost-paused',
         'holder/activate-watchdog',
         'holder/watchdog-failed-primary',
@@ -27,6 +28,27 @@ const lock: readonly DecisionCase[] = [
         'holder/paused-not-primary',
         'prologue/repair-keys',
       ],
+    },
+  },
+  {
+    name: 'a primary that gets the lock finds that another member was elected while it asked',
+    given: leader().facts({ acquire: 'acquired' }).config({ synchronous_mode: 'quorum' }).sync('b:a,c/1'),
+    expect: {
+      rules: ['holder/succeeded-primary'],
+      reason: 'demoting self because somebody else led meanwhile',
+      actions: ['cancel-job', 'start-job demote immediate'],
+      memory: { rewind: 'check' },
+      beside: ['holder/primary'],
+    },
+  },
+  {
+    name: 'a primary that gets the lock finds that another member was promoted while it asked',
+    given: leader().facts({ acquire: 'acquired' }).history([1, 10]),
+    expect: {
+      rules: ['holder/succeeded-primary'],
+      reason: 'demoting self because somebody else led meanwhile',
+      actions: ['cancel-job', 'start-job demote immediate'],
+      memory: { rewind: 'check' },
     },
   },
   {

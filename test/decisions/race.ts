@@ -242,6 +242,15 @@ const synchronous: readonly DecisionCase[] = [
     expect: { ...WINS, log: ['info: Got quorum vote from b'] },
   },
   {
+    name: 'a timeline that may be newer than what was replayed is not known: positions decide',
+    given: leaderless()
+      .config({ synchronous_mode: 'quorum' })
+      .sync('d:a,b,c/1')
+      .facts({ replicaTimeline: 2, isTimelineUnclear: true })
+      .peers({ b: at(1100) }),
+    expect: stays('race/run'),
+  },
+  {
     name: 'without a known timeline positions decide',
     given: leaderless()
       .config({ synchronous_mode: 'quorum' })
@@ -448,6 +457,36 @@ const eligibility: readonly DecisionCase[] = [
       actions: DEMOTED,
       memory: { rewind: 'check' },
       beside: ['race/primary'],
+    },
+  },
+  {
+    name: 'in priority mode nobody else may come back where a successor is lost before its promotion: the primary goes on',
+    given: primary().config({ synchronous_mode: true }).sync('b:'),
+    expect: {
+      rules: ['race/primary', 'holder/primary'],
+      reason: 'acquired session lock as a leader',
+      actions: ['acquire-lock', 'maintain-sync'],
+      beside: ['race/succeeded-primary'],
+    },
+  },
+  {
+    name: 'in priority mode a successor that has reserved a timeline may have been promoted: the primary stops',
+    given: primary().config({ synchronous_mode: true }).sync('b:').view({ reservedTimeline: 2 }),
+    expect: {
+      rules: ['race/succeeded-primary'],
+      reason: 'demoting self because i am not the healthiest node',
+      actions: DEMOTED,
+      memory: { rewind: 'check' },
+    },
+  },
+  {
+    name: 'a primary whose name /sync does not know goes on: the key may be of an older time',
+    given: primary().config({ synchronous_mode: 'quorum' }).sync('b:c/0'),
+    expect: {
+      rules: ['race/primary', 'holder/primary'],
+      reason: 'acquired session lock as a leader',
+      actions: ['acquire-lock', 'maintain-sync'],
+      beside: ['race/succeeded-primary'],
     },
   },
   {

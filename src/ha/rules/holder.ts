@@ -2,7 +2,9 @@ import { isSyncEmpty } from '../../cluster/sync-state.js';
 import { type Action, log } from '../decision.js';
 import { promisedTo } from '../failsafe.js';
 import { hasLock, isPrimary, type KnownObservation, mayBecomePrimary } from '../observation.js';
+import { armed } from '../rewind.js';
 import { ask, conclude, type Rule, rule } from '../rule.js';
+import { isSucceeded, staleTimeline } from '../succession.js';
 import { demoteActions } from './demote.js';
 import { follow } from './follow.js';
 import { manualRequest } from './manual-request.js';
@@ -98,6 +100,13 @@ export const holder: readonly Rule<KnownObservation>[] = [
       });
     },
     decide: (verdict) => verdict,
+  }),
+  rule({
+    id: 'holder/succeeded-primary',
+    why: 'While this primary asked for the lock somebody else led, or was about to, which the view from before does not show.',
+    match: (o) => hasLock(o) && o.facts.acquire === 'acquired' && !o.config.isPaused && (isSucceeded(o) || staleTimeline(o) !== undefined),
+    decide: (_, o, memory) =>
+      conclude('demoting self because somebody else led meanwhile', demoteActions('immediate'), { remember: { rewind: armed(memory, o) } }),
   }),
   rule({
     id: 'holder/activate-watchdog',

@@ -1,5 +1,4 @@
 import { milliseconds } from '../../base/duration.js';
-import { clusterTimeline } from '../../cluster/history.js';
 import { apiUrlOf } from '../../cluster/member.js';
 import { isStarting } from '../../cluster/postgres-state.js';
 import { isSyncMember } from '../../cluster/sync-state.js';
@@ -26,6 +25,7 @@ import type { Memory } from '../memory.js';
 import { isPrimary, type KnownObservation, ownLsn } from '../observation.js';
 import { armed } from '../rewind.js';
 import { ask, conclude, type Rule, rule, type Verdict } from '../rule.js';
+import { isSucceeded, staleTimeline } from '../succession.js';
 import { canSomebodyTakeOver } from '../takeover.js';
 import { demoteActions } from './demote.js';
 import { isForeign } from './identity.js';
@@ -243,22 +243,14 @@ export const race: readonly Rule<KnownObservation>[] = [
   rule({
     id: 'race/stale-primary',
     why: 'A primary of an older timeline missed a promotion; its key would discard the history of others.',
-    match: (o) => {
-      const status = o.postgres.status;
-      const mine = status.kind === 'known' ? status.value.primaryTimeline : undefined;
-      const needed = clusterTimeline(o.cluster.view.history);
-      return isPrimary(o) && mine !== undefined && mine < needed ? { mine, needed } : undefined;
-    },
+    match: (o) => staleTimeline(o),
     decide: ({ mine, needed }, o, memory) =>
       stayOut(o, memory, [log('warning', `My timeline ${mine} is behind last known cluster timeline ${needed}`)]),
   }),
   rule({
     id: 'race/succeeded-primary',
     why: 'Somebody else was elected since and has claimed /sync; that it did not lead in the end gives no right to go on.',
-    match: (o) =>
-      isPrimary(o) && !o.config.isPaused && isSyncActive(o) && o.cluster.view.sync.leader?.toLowerCase() !== o.me.toLowerCase()
-        ? o.cluster.view.sync.leader
-        : undefined,
+    match: (o) => (!o.config.isPaused && isSucceeded(o) ? o.cluster.view.sync.leader : undefined),
     decide: (successor, o, memory) => stayOut(o, memory, [log('warning', `The key sync names ${successor}, who was elected meanwhile`)]),
   }),
   rule({

@@ -13,7 +13,8 @@ export function isAttended(world: World, member: SimMember): boolean {
 export function knowsOfPause(world: World, member: SimMember): boolean {
   const isPaused = member.agent?.control.snapshot().config.isPaused === true;
   // When it hears of the end, it has to find out first whether the lock is still its own.
-  if (isPaused || member.knewOfPause) member.excusedUntil = Math.max(member.excusedUntil, world.scheduler.now + world.timings.retryTimeoutMs);
+  if (isPaused || member.knewOfPause)
+    member.excusedUntil = Math.max(member.excusedUntil, world.scheduler.now + world.timings.retryTimeoutMs);
   member.knewOfPause = isPaused;
   return isPaused;
 }
