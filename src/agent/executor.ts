@@ -71,9 +71,9 @@ export async function execute(action: Action, o: Observation, parts: ExecutorPar
       // A primary may have been promised to go on while this member looked at the others.
       if (promisedTo({ ...o, failsafe: failsafe.known(), now: ports.clock.monotonic() }) !== undefined)
         return { facts: { acquire: 'held-by-other' } };
-      const electedBy = state.view?.sync.version;
+      // Also when no answer comes: the lock may turn out to be ours later.
+      parts.sync.runsFor(state.view?.sync.version);
       const outcome = await lock.acquire();
-      if (outcome === 'acquired') parts.sync.won(electedBy);
       if (outcome === 'acquired') await afterAcquiring(o, parts);
       else {
         log.info('Could not take out TTL lock');

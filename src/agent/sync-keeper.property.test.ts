@@ -122,7 +122,7 @@ class Story {
     cluster.wal = this.position(winner);
     cluster.standbys.delete(winner);
     for (const standby of cluster.standbys.values()) standby.isStreaming = false;
-    cluster.newKeeper().won(key.version);
+    cluster.newKeeper().runsFor(key.version);
     // Nothing is promised without the mode, and nothing before somebody is named.
     if (!isOn) this.acknowledged = Math.min(this.acknowledged, cluster.wal);
   }

@@ -270,7 +270,7 @@ describe('before a promotion', () => {
   function winner(key: string, config: Readonly<Record<string, unknown>>): SyncCluster {
     const cluster = new SyncCluster().having(key, '');
     Object.assign(cluster, { primary: 'b', isInRecovery: true, config });
-    cluster.keeper.won(cluster.key.version);
+    cluster.keeper.runsFor(cluster.key.version);
     return cluster;
   }
 

@@ -41,7 +41,7 @@ export class SyncKeeper {
   private readiness: Readiness = NOT_READY;
   private isHoldAnnounced = false;
   private isWatching = false;
-  /** The version of the key by which the race was won; undefined: no race was won since. */
+  /** The version of the key by which this member asked for the lock; undefined: it has led since. */
   private electedBy: { readonly version: string | undefined } | undefined;
   /** The version of the key that was written here, with an answer: no request that was sent before can replace it any more. */
   private ownVersion: string | undefined;
@@ -55,8 +55,8 @@ export class SyncKeeper {
     this.p = parts;
   }
 
-  /** The lock was acquired by a decision that rests on this version of the key. */
-  won(version: string | undefined): void {
+  /** The lock is asked for by a decision that rests on this version of the key. */
+  runsFor(version: string | undefined): void {
     this.electedBy = { version };
     // Somebody may have led meanwhile and claimed this version of the key: the next work on it begins with another one.
     this.ownVersion = undefined;

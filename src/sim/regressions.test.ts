@@ -57,6 +57,7 @@ const FOUND: readonly (readonly [number, string])[] = [
     'after maintenance mode a primary without lock was not fenced when its agent had been told to stop, and waited for a slow store',
   ],
   [721905, 'what the REST API shows of maintenance mode was from before the cycle, which waited for a slow store'],
+  [805788, 'a lock whose grant got no answer was used later, though /sync had changed since it was asked for'],
   [342573, 'in quorum mode /sync named the leader before for a moment after a promotion, and that one came back without a vote'],
 ];
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after } from 'node:test';
+import { isDeepStrictEqual } from 'node:util';
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.js';
 import { watchForTwo } from './harness/observers.js';
 import { type Scene, scenario } from './harness/scenario.js';
@@ -11,11 +12,16 @@ const options = { store: 'zookeeper', dynamic: quick } as const;
 scenario('ZooKeeper: bootstrap, replicas, switchover, and the loss of the leader', options, (scene) =>
   changesOfLeader(scene, async (leader) => {
     const { cluster } = scene;
-    const rows = await cluster.list();
-    assert.deepEqual(
-      rows.map(({ Member, Role, State }) => [Member, Role, State]).sort(),
-      cluster.members.map((each) => [each.name, each === leader ? 'Leader' : 'Replica', each === leader ? 'running' : 'streaming']),
-    );
+    const expected = cluster.members.map((each) => [
+      each.name,
+      each === leader ? 'Leader' : 'Replica',
+      each === leader ? 'running' : 'streaming',
+    ]);
+    // A member that has just begun to stream tells it with its next cycle.
+    await waitFor('patronictl list shows a leader and who streams', async () => {
+      const rows = await cluster.list();
+      return isDeepStrictEqual(rows.map(({ Member, Role, State }) => [Member, Role, State]).sort(), expected);
+    });
   }),
 );
 
