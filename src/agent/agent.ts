@@ -520,8 +520,11 @@ export class Agent {
 
   private async beforeStartAsPrimary(): Promise<boolean> {
     const { config } = this.state;
+    if (config.synchronousMode === 'off') return true;
+    // The view is gone when the key was just given away.
+    if (this.knownObservation() === undefined) await this.tryLoad();
     const o = this.knownObservation();
-    if (o === undefined) return config.synchronousMode === 'off' || config.isPaused;
+    if (o === undefined) return config.isPaused;
     // Without the lock, in maintenance mode: the key is not taken from another leader by who only starts its server.
     if (!this.lock.isHeld && o.cluster.view.sync.leader !== o.me) return true;
     try {

@@ -277,8 +277,8 @@ export class SimPostgres implements Postgres {
   async promote(options: { readonly timeoutMs: number; readonly leastTimeline: number }): Promise<'promoted' | 'requested' | 'failed'> {
     if (this.isCancelled) return 'failed';
     if (this.role === 'promoted' || this.role === 'primary') return 'promoted';
-    // Once told, the server goes on by itself; only the waiting can be cancelled.
-    if (this.o.server.isRunning) this.role = 'promoted';
+    // Once told, the server goes on by itself; only the waiting can be cancelled. One that has just begun to start can't be told.
+    if (this.o.server.isRunning && !this.o.server.isStarting) this.role = 'promoted';
     let isPromoted: boolean | undefined;
     const promotion = this.o.guard(this.o.server.promote(options.leastTimeline)).then((answer) => {
       isPromoted = answer;

@@ -58,6 +58,9 @@ const FOUND: readonly (readonly [number, string])[] = [
   ],
   [721905, 'what the REST API shows of maintenance mode was from before the cycle, which waited for a slow store'],
   [805788, 'a lock whose grant got no answer was used later, though /sync had changed since it was asked for'],
+  [813573, 'a primary cut off in maintenance mode was held to a synchronous mode that was turned off and on meanwhile: the checker'],
+  [827589, 'in maintenance mode a primary was restarted, after its key was given away, with nobody to wait for'],
+  [840578, 'pg_ctl promote failed while the server started, and it was taken for promoted: the model'],
   [342573, 'in quorum mode /sync named the leader before for a moment after a promotion, and that one came back without a vote'],
 ];
 

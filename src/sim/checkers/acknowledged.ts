@@ -4,6 +4,7 @@ import { parseFailoverRequest } from '../../cluster/failover-request.js';
 import { isSyncMember, parseSyncState, type SyncState } from '../../cluster/sync-state.js';
 import type { Acknowledged } from '../commits.js';
 import { CLUSTER } from '../environment.js';
+import type { SimMember } from '../member.js';
 import type { SimServer } from '../server.js';
 import type { World } from '../world.js';
 
@@ -24,7 +25,7 @@ export class AcknowledgedCommits {
   private isOverruled = false;
   private readonly world: World;
   private leading: SimServer | undefined;
-  /** Primaries that an operator passed over: nobody made sure that no standby confirms their commits any more. */
+  /** Primaries that an operator passed over, or that did not lead when the mode was turned on: nobody made sure that no standby confirms their commits any more. */
   private readonly deposed = new Set<string>();
 
   constructor(world: World) {
@@ -75,14 +76,21 @@ export class AcknowledgedCommits {
 
   private configured(text: string | undefined): void {
     const parsed = parseGlobalConfig(parseJsonObject(text ?? '') ?? {});
+    const wasOn = this.isModeOn;
     this.isModeOn = !('invalid' in parsed) && parsed.config.synchronousMode !== 'off';
     if (!this.isModeOn) this.commits = [];
+    // Who did not lead while the mode was off may not know that it ever was.
+    else if (!wasOn) this.depose(({ name }) => name !== this.world.holder);
   }
 
   /** An operator accepted that commits may be lost. */
   private release(): void {
     this.commits = [];
-    for (const { name, server } of this.world.members) if (server.isWritable) this.deposed.add(name);
+    this.depose(() => true);
+  }
+
+  private depose(whom: (member: SimMember) => boolean): void {
+    for (const member of this.world.members) if (member.server.isWritable && whom(member)) this.deposed.add(member.name);
   }
 
   private requested(text: string | undefined): void {
