@@ -30,7 +30,10 @@ function tryPort(port) {
   });
 }
 
-/** The wanted port if it is free, else else one 10,000 or more above, else any; 0 asks for any. */
+/** Others are below those that systems give to outgoing connections, which may take one at any moment. */
+const [FIRST, COUNT] = [10_000, 22_000];
+
+/** The wanted port if it is free, else one 10,000 or more above, else any; 0 asks for any. */
 export async function freePort(wanted, taken = new Set()) {
   for (const port of wanted === 0 ? [] : [wanted, wanted + 10_000, wanted + 20_000, wanted + 30_000]) {
     if (port > 65_000 || taken.has(port) || (await isAnswered(port)) || !(await tryPort(port))) continue;
@@ -38,7 +41,7 @@ export async function freePort(wanted, taken = new Set()) {
     return port;
   }
   for (;;) {
-    const port = await tryPort(0);
+    const port = await tryPort(FIRST + Math.floor(Math.random() * COUNT));
     if (port === undefined || taken.has(port)) continue;
     taken.add(port);
     return port;

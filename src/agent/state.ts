@@ -3,8 +3,10 @@ import type { ClusterView } from '../cluster/view.js';
 import { INITIAL_MEMORY, type Memory } from '../ha/memory.js';
 import type { SlotRetention } from '../ha/slots-publish.js';
 import type { ScheduledRestart } from '../ports/agent-control.js';
-import type { PostgresObservation } from '../ports/postgres.js';
-import type { Received } from './wal-timeline.js';
+import type { PostgresObservation, ServerStatus } from '../ports/postgres.js';
+
+/** What the WAL receiver had written at a look, and to which timeline it belongs. */
+export type Received = Pick<ServerStatus, 'receiveLsn' | 'postmasterStartTime'> & { readonly timeline: number };
 
 /** What the agent knows between its cycles. Written by the cycle and by the few requests that change it, nowhere else. */
 export interface AgentState {

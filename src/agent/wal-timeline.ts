@@ -1,8 +1,5 @@
 import type { Postgres, ServerStatus } from '../ports/postgres.js';
-import type { AgentState } from './state.js';
-
-/** What the WAL receiver had written at a look, and to which timeline it belongs. */
-export type Received = Pick<ServerStatus, 'receiveLsn' | 'postmasterStartTime'> & { readonly timeline: number };
+import type { AgentState, Received } from './state.js';
 
 export function receivedOf({ receiveLsn, receivedTimeline, postmasterStartTime }: ServerStatus): Received | undefined {
   return receivedTimeline === undefined ? undefined : { receiveLsn, postmasterStartTime, timeline: receivedTimeline };

@@ -108,7 +108,8 @@ function absorb(memory: Memory, o: Observation, known: KnownObservation | undefi
   // A script that said no to one promotion has said nothing of the next one.
   if (next.isPrePromoteFailed && known !== undefined && !hasLock(known)) next = { ...next, isPrePromoteFailed: false };
   next = { ...next, isDownByAgent: isDownByAgent(next, o) };
-  if (o.config.failsafeMode) next = { ...next, failsafeSeenAt: o.now };
+  if (o.config.failsafeMode) next = { ...next, isFailsafeOn: true };
+  else if (next.isFailsafeOn) next = { ...next, isFailsafeOn: false, failsafeOffSince: o.now };
   // A primary with the lock is what others compare themselves with: whatever was to be checked here is void.
   if (known !== undefined && hasLock(known) && isPrimary(o) && o.firstCheckpoint === 'done' && next.rewind !== 'checkpoint') {
     next = { ...next, rewind: 'checkpoint' };

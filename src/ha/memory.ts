@@ -42,8 +42,10 @@ export interface Memory {
   readonly yieldUntil: Milliseconds | undefined;
   /** The agent itself took the server down and has not started it since. In maintenance mode it starts no other one. */
   readonly isDownByAgent: boolean;
-  /** When failsafe mode was last seen to be on. */
-  readonly failsafeSeenAt: Milliseconds | undefined;
+  /** Failsafe mode was on when it was looked at last. */
+  readonly isFailsafeOn: boolean;
+  /** When this agent learned that failsafe mode is not on any more: it may have been on until then. */
+  readonly failsafeOffSince: Milliseconds | undefined;
   /** When the server of this member crashed as primary under the lock: the last few times. */
   readonly crashes: readonly Milliseconds[];
   readonly slotReadiness: SlotReadiness;
@@ -73,7 +75,8 @@ export const INITIAL_MEMORY: Memory = {
   announcedSchedule: undefined,
   yieldUntil: undefined,
   isDownByAgent: false,
-  failsafeSeenAt: undefined,
+  isFailsafeOn: false,
+  failsafeOffSince: undefined,
   crashes: [],
   slotReadiness: ALL_READY,
   slotCopyPutOffAt: undefined,

@@ -34,6 +34,8 @@ export class SimMember {
   knewOfPause = false;
   /** Virtual time until which its data may be on the way out, since an operator ordered a new copy. */
   givesUpDataUntil = 0;
+  /** Orders of operators that this agent has not carried out yet. */
+  orders = 0;
   /** Does not come back by itself: an operator stopped it, or it is lost for a while. */
   isDown = false;
   /** The copy of the dynamic configuration beside the data directory. */
@@ -78,6 +80,7 @@ export class SimMember {
     world.trace(`${name} agent starts`);
     const life = new Life(world.scheduler, this.rate);
     this.life = life;
+    this.orders = 0;
     const postgres = new SimPostgres({
       server,
       scheduler: world.scheduler,

@@ -61,6 +61,11 @@ const FOUND: readonly (readonly [number, string])[] = [
   [813573, 'a primary cut off in maintenance mode was held to a synchronous mode that was turned off and on meanwhile: the checker'],
   [827589, 'in maintenance mode a primary was restarted, after its key was given away, with nobody to wait for'],
   [840578, 'pg_ctl promote failed while the server started, and it was taken for promoted: the model'],
+  [
+    850901,
+    'a member that was frozen counted the end of failsafe mode from before its sleep, and took the lock beside a primary in that mode',
+  ],
+  [853420, 'a restart was ordered before the end of the faults and carried out after the cluster was whole: the checker'],
   [342573, 'in quorum mode /sync named the leader before for a moment after a promotion, and that one came back without a vote'],
 ];
 

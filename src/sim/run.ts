@@ -6,7 +6,7 @@ import { whatIsWrongWithHistory } from './checkers/history-key.js';
 import { checkLockChanges } from './checkers/lock-changes.js';
 import { checkNofailover } from './checkers/nofailover.js';
 import { checkOnePrimary, knowsOfPause } from './checkers/one-primary.js';
-import { checkOwnLease } from './checkers/own-lease.js';
+import { checkOwnLease, isAloneInFailsafe } from './checkers/own-lease.js';
 import { checkQuorumOverlap, isModeOn } from './checkers/quorum-overlap.js';
 import { whatIsWrong } from './checkers/recovery.js';
 import { whoHasDiverged } from './checkers/wal-prefix.js';
@@ -24,6 +24,8 @@ const RECOVERY = { ttls: 4, ms: 45_000 };
 const SWITCHOVER = { ttls: 1, ms: 20_000 };
 /** How long a whole cluster must stay so, and to what a switchover at the end is limited. */
 const STEADY_LOOPS = 2;
+/** How long an operator's order may take to be carried out after everything is healed. */
+const ORDERS_MS = 60_000;
 /** After healing, until wholeness means anything. */
 const SETTLE_MS = 6000;
 /** Between two writes of the client, as a part of ttl. */
@@ -88,7 +90,9 @@ export class Run {
     // What it knows is looked at when it decides, too: between two writes it may hear of the end and be called to account for it.
     world.decided.push((name) => {
       const member = world.member(name);
-      if (member !== undefined) knowsOfPause(world, member);
+      if (member === undefined) return;
+      knowsOfPause(world, member);
+      isAloneInFailsafe(world, member);
     });
     const changed = (): void => {
       check();
@@ -134,6 +138,9 @@ export class Run {
     healAll(this.world);
     // What was going on has to show first: at the very moment of healing a cluster may look whole that is about to act.
     await this.pass(this.world.timings.loopWaitMs + SETTLE_MS);
+    // An order that waited for a slow store is carried out late.
+    const isPending = (): boolean => this.world.members.some(({ isAgentAlive, orders }) => isAgentAlive && orders > 0);
+    await this.runUntil(this.world.scheduler.now + ORDERS_MS, () => this.isBroken || !isPending());
     await this.untilWhole('not whole after everything was healed', RECOVERY);
     this.decisions.healed();
     await this.staysWhole();

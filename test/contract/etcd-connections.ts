@@ -6,8 +6,9 @@ import { resolveService } from '../../src/dcs/shared/dns.js';
 import { nodeClock } from '../../src/platform/node-clock.js';
 import { type Dcs, DcsUnavailable } from '../../src/ports/dcs.js';
 import { Authority } from '../support/certificates.js';
-import { type EtcdServer, type EtcdServerOptions, etcdPost, freePort, startEtcd, startEtcdCluster } from '../support/etcd-server.js';
+import { type EtcdServer, type EtcdServerOptions, etcdPost, startEtcd, startEtcdCluster } from '../support/etcd-server.js';
 import { type FakeDns, serviceRecord, startFakeDns } from '../support/fake-dns.js';
+import { freePort } from '../support/free-port.js';
 import { startTcpProxy } from '../support/tcp-proxy.js';
 import { CALL, keepsItsLock, Opened, until } from './drills/harness.js';
 

@@ -308,7 +308,7 @@ const racing: readonly DecisionCase[] = [
     given: leaderless()
       .failsafe('b', 'c')
       .config({})
-      .remember({ failsafeSeenAt: milliseconds(NOW - 39_000) }),
+      .remember({ failsafeOffSince: milliseconds(NOW - 39_000) }),
     expect: { rules: ['race/not-in-failsafe-map'], reason: STAYS },
   },
   {
@@ -316,8 +316,13 @@ const racing: readonly DecisionCase[] = [
     given: leaderless()
       .failsafe('b', 'c')
       .config({})
-      .remember({ failsafeSeenAt: milliseconds(NOW - 40_000) }),
+      .remember({ failsafeOffSince: milliseconds(NOW - 40_000) }),
     expect: { ...PROMOTES, beside: ['race/not-in-failsafe-map'] },
+  },
+  {
+    name: 'not in the map, and this agent, which was frozen, learns only now that the mode was turned off (simulated seed 850901)',
+    given: leaderless().failsafe('b', 'c').config({}).remember({ isFailsafeOn: true }),
+    expect: { rules: ['race/not-in-failsafe-map'], reason: STAYS, beside: ['race/run'] },
   },
   {
     name: 'the agent just started, and a member of the map does not answer',

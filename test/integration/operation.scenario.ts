@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { freePorts } from '../support/free-port.js';
 import { Member } from './harness/member.js';
 import { leaseTtl } from './harness/observers.js';
 import { scenario } from './harness/scenario.js';
-import { freePorts, waitFor } from './harness/wait.js';
+import { waitFor } from './harness/wait.js';
 
 scenario('all members stopped at once: the lock is released quickly, and all come back', {}, async ({ cluster, writer }) => {
   // Replicas that stop do not wait for what the leader still writes, and one of them may be up first.

@@ -4,7 +4,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import http from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { freePort } from './etcd-server.js';
+import { freePort } from './free-port.js';
+
 import { freeze } from './freeze.js';
 import type { StoreServer } from './store-server.js';
 

@@ -6,7 +6,8 @@ import https from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { type EtcdServer, freePort, startEtcd } from './etcd-server.js';
+import { type EtcdServer, startEtcd } from './etcd-server.js';
+import { freePort } from './free-port.js';
 import { freeze } from './freeze.js';
 
 const START_TIMEOUT_MS = 60_000;

@@ -6,8 +6,9 @@ import { milliseconds } from '../../src/base/duration.js';
 import type { PostgresObservation } from '../../src/ports/postgres.js';
 import type { PostgresSettings } from '../../src/ports/settings.js';
 import { LocalPostgres } from '../../src/postgres/local-postgres.js';
+import { freePort } from './free-port.js';
 import { plainConfiguration } from './plain-configuration.js';
-import { binDir, freePort, initdb, postgresSettings, surroundings, until } from './postgres-server.js';
+import { binDir, initdb, postgresSettings, surroundings, until } from './postgres-server.js';
 import { scratch } from './scratch.js';
 
 /** A real server with the least configuration, and the agent's view of it. */

@@ -1,6 +1,5 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { milliseconds } from '../../src/base/duration.js';
 import { nodeClock } from '../../src/platform/node-clock.js';
@@ -21,16 +20,6 @@ export function binDir(): string | undefined {
 
 export function initdb(dataDir: string): void {
   execFileSync(join(binDir() ?? '', 'initdb'), ['-D', dataDir, '-N', '--username=postgres', '--auth=trust'], { stdio: 'ignore' });
-}
-
-export function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
-    });
-  });
 }
 
 /** Waits for a state; the deadline is only for the failure. */

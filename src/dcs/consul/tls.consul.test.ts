@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Authority } from '../../../test/support/certificates.js';
 import { startConsul } from '../../../test/support/consul-server.js';
-import { freePort } from '../../../test/support/etcd-server.js';
+import { freePort } from '../../../test/support/free-port.js';
+
 import { silentLog } from '../../../test/support/silent-log.js';
 import { milliseconds } from '../../base/duration.js';
 import { nodeClock } from '../../platform/node-clock.js';

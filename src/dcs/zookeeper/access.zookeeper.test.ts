@@ -3,7 +3,8 @@ import { createHash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { type TestContext, test } from 'node:test';
 import { Authority } from '../../../test/support/certificates.js';
-import { freePort } from '../../../test/support/etcd-server.js';
+import { freePort } from '../../../test/support/free-port.js';
+
 import { RawZooKeeper } from '../../../test/support/raw-zookeeper.js';
 import { type LogLine, recordingLog } from '../../../test/support/recording-log.js';
 import { startZooKeeper } from '../../../test/support/zookeeper-server.js';

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { createServer, type Server } from 'node:http';
 import { type TestContext, test } from 'node:test';
-import { freePort } from '../../../test/support/etcd-server.js';
+import { freePort } from '../../../test/support/free-port.js';
+
 import { type LogLine, recordingLog } from '../../../test/support/recording-log.js';
 import { startEnsemble } from '../../../test/support/zookeeper-server.js';
 import { milliseconds } from '../../base/duration.js';

@@ -83,7 +83,7 @@ function answersOf(o: KnownObservation, peers: readonly Peer[]): PeerAnswers {
  */
 function isFailsafeAtWork(o: KnownObservation, memory: Memory): boolean {
   const { failsafeMode, ttlMs, loopWaitMs } = o.config;
-  const heard = Math.max(memory.failsafeSeenAt ?? Number.NEGATIVE_INFINITY, o.failsafe.knownSince);
+  const heard = Math.max(memory.failsafeOffSince ?? Number.NEGATIVE_INFINITY, o.failsafe.knownSince);
   return failsafeMode || o.now - heard < ttlMs + loopWaitMs;
 }
 

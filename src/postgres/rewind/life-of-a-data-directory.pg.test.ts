@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { freePort } from '../../../test/support/free-port.js';
 import { parseLsn } from '../../base/lsn.js';
 import { nodeClock } from '../../platform/node-clock.js';
 import type { Log } from '../../ports/log.js';
@@ -46,14 +46,6 @@ const nodes = { a: { data: join(root, 'a'), port: 0 }, b: { data: join(root, 'b'
 type Node = (typeof nodes)['a'];
 const passFile = join(root, 'pgpass');
 const environment = { PGPASSFILE: passFile };
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === 'object' && address !== null ? address.port : 0;
-}
 
 const target = (node: Node, user: { username: string; password: string }): ConnectionParameters => ({
   host: '127.0.0.1',

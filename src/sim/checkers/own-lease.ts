@@ -27,12 +27,12 @@ export function checkOwnLease(world: World): void {
 }
 
 /** In failsafe mode a primary whose map names nobody else needs nobody's consent. */
-function isAloneInFailsafe(world: World, member: SimMember): boolean {
+export function isAloneInFailsafe(world: World, member: SimMember): boolean {
   if (member.agent?.control.snapshot().config.failsafeMode !== true) return false;
   const map = parseJsonObject(world.store.get(`${CLUSTER}failsafe`)?.value ?? '') ?? {};
   const isAlone = Object.keys(map).every((name) => name === member.name);
-  // When it hears that the mode was turned off, it has to find out first whether the lock is still its own.
-  if (isAlone) member.excusedUntil = Math.max(member.excusedUntil, world.scheduler.now + world.timings.retryTimeoutMs);
+  // It goes on for a ttl at a time, also when it hears that the mode was turned off.
+  if (isAlone) member.excusedUntil = Math.max(member.excusedUntil, world.scheduler.now + world.timings.ttlMs);
   return isAlone;
 }
 

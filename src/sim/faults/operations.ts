@@ -62,7 +62,18 @@ export const OPERATIONS: readonly Fault[] = [
       world.scheduler.after(span(world, random, 0.2, 1.5), () => member.startAgent());
     },
   },
-  { name: 'restart', weight: 2, happen: (_, member) => void member.agent?.control.restart({}) },
+  {
+    name: 'restart',
+    weight: 2,
+    happen: (_, member) => {
+      const { agent } = member;
+      const end = (): void => {
+        if (member.agent === agent) member.orders -= 1;
+      };
+      member.orders += 1;
+      void agent?.control.restart({}).then(end, end);
+    },
+  },
   {
     name: 'scheduled restart',
     weight: 1,

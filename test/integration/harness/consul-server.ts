@@ -1,9 +1,10 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { freePorts } from '../../support/free-port.js';
 import { ManagedProcess } from './managed-process.js';
 import { httpGet } from './rest.js';
 import type { StoreServer } from './servers.js';
-import { freePorts, waitFor } from './wait.js';
+import { waitFor } from './wait.js';
 
 /** Where scripts/lib/consul.mjs unpacks it. */
 const PROGRAM = ['/var/tmp/patroni-consul/usr/bin/consul', '/usr/bin/consul', '/usr/local/bin/consul'].find(existsSync) ?? 'consul';

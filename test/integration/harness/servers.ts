@@ -1,8 +1,9 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { freePorts } from '../../support/free-port.js';
 import { ManagedProcess } from './managed-process.js';
 import { httpGet } from './rest.js';
-import { freePorts, waitFor } from './wait.js';
+import { waitFor } from './wait.js';
 
 /** The store of a test cluster. */
 export interface StoreServer {

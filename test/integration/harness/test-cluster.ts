@@ -3,6 +3,7 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { freePorts } from '../../support/free-port.js';
 import { ConsulServer } from './consul-server.js';
 import { type AgentKind, program } from './implementations.js';
 import { KubernetesServer } from './kubernetes-server.js';
@@ -12,7 +13,7 @@ import { memberConfiguration } from './member-configuration.js';
 import { httpCall, httpGet, type RestReply } from './rest.js';
 import { EtcdServer, HaproxyServer, type StoreServer } from './servers.js';
 import { asUnprivileged, giveToUnprivileged } from './unprivileged.js';
-import { freePorts, waitFor } from './wait.js';
+import { waitFor } from './wait.js';
 import { connect, Writer } from './writer.js';
 import { ZooKeeperServer } from './zookeeper-server.js';
 

@@ -1,11 +1,12 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { freePorts } from '../../support/free-port.js';
 import { untilStopped } from '../../support/freeze.js';
 import { JARS, modeOf, zookeeperArguments } from '../../support/zookeeper-server.js';
 import { ManagedProcess } from './managed-process.js';
 import type { StoreServer } from './servers.js';
 import { giveToUnprivileged } from './unprivileged.js';
-import { freePorts, waitFor } from './wait.js';
+import { waitFor } from './wait.js';
 
 /** One real ZooKeeper. Stopping and starting it again keeps its data, its sessions and its port. */
 export class ZooKeeperServer implements StoreServer {
