@@ -279,6 +279,13 @@ describe('before a promotion', () => {
     return cluster;
   }
 
+  test('an agent that was restarted with the lock of another key gives it back: it may lack what that one promises', async () => {
+    const cluster = winner('a:b,c/1', { synchronous_mode: 'quorum' });
+    cluster.keeper = cluster.newKeeper();
+    assert.equal(await cluster.prepare(), false);
+    assert.deepEqual([cluster.effects, cluster.releases], [[], 1]);
+  });
+
   test('T40: priority: a key that somebody else wrote meanwhile keeps the winner from promotion, which keeps the lock', async () => {
     const cluster = winner('a:b', { synchronous_mode: true });
     cluster.outcomes = ['changed-by-another'];

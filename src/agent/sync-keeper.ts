@@ -112,8 +112,10 @@ export class SyncKeeper {
     if (o.config.synchronousMode === 'off') return isSyncEmpty(key) || (await this.deleteKey(key, o));
     const { electedBy } = this;
     const { log } = this.p.ports;
-    if (electedBy !== undefined && electedBy.version !== key.version) {
-      // Between the look and the lock the former leader named others: this member may lack what they have.
+    const isOfAnother = !isSyncEmpty(key) && key.leader?.toLowerCase() !== o.me.toLowerCase();
+    if (electedBy === undefined ? isOfAnother : electedBy.version !== key.version) {
+      // Between the look and the lock the former leader named others: this member may lack what they have. Or the lock is left from
+      // before a restart of the agent, and nobody knows any more by which key it was won.
       this.electedBy = undefined;
       await this.p.lock.release(o.cluster.view.leader);
       return false;

@@ -66,6 +66,7 @@ const FOUND: readonly (readonly [number, string])[] = [
     'a member that was frozen counted the end of failsafe mode from before its sleep, and took the lock beside a primary in that mode',
   ],
   [853420, 'a restart was ordered before the end of the faults and carried out after the cluster was whole: the checker'],
+  [892779, 'a restarted agent was promoted by a lock that it had got before, unheard, on an old look at /sync'],
   [342573, 'in quorum mode /sync named the leader before for a moment after a promotion, and that one came back without a vote'],
 ];
 
