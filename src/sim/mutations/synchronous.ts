@@ -49,7 +49,8 @@ export const SYNCHRONOUS_MUTATIONS: readonly Mutation[] = [
     name: 'voters-go-on-receiving',
     what: 'In quorum mode a member votes and still acknowledges commits of the former leader.',
     plan: settings('quorum'),
-    favoured: LOSSES,
+    // The server of the former leader must go on without its agent.
+    favoured: ['agent killed', 'agent frozen', 'answers lost'],
     rules: { 'race/stop-receiving': never },
     ports: (ports) => ({
       ...ports,
