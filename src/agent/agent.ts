@@ -453,6 +453,7 @@ export class Agent {
    * server that does not answer is looked at and the store is slow.
    */
   private fenceUnlessConfirmed(withinMs: Milliseconds): void {
+    this.cancelFence();
     this.cancelFence = this.ports.clock.after(withinMs, () => {
       if (!this.lock.isHeld) this.beside('fencing', this.fence());
     });

@@ -244,14 +244,12 @@ async function writeHistory(lines: readonly HistoryLine[], o: Observation, { dcs
   await dcs.writeHistory(stringifyJson(historyDocument(lines)), { timeoutMs: o.config.retryTimeoutMs });
 }
 
-/** `/history` from the local history files (ha.md §9.2). */
 async function timelineFacts(state: AgentState, postgres: AgentPorts['postgres']): Promise<Facts> {
-  const clear = await walTimeline(state, postgres);
-  return clear !== undefined
-    ? { replicaTimeline: clear }
-    : { replicaTimeline: (await postgres.replicaTimeline()) ?? 'unknown', isTimelineUnclear: true };
+  const { timeline, isClear } = await walTimeline(state, postgres);
+  return { replicaTimeline: timeline ?? 'unknown', isTimelineUnclear: !isClear };
 }
 
+/** `/history` from the local history files (ha.md §9.2). */
 async function updateHistory(timeline: number, o: Observation, ports: AgentPorts): Promise<void> {
   if (timeline <= 1) return writeHistory([], o, ports);
   const local = await ports.postgres.timelineHistory(timeline);

@@ -92,17 +92,23 @@ export class Publisher {
    */
   async lookAtTimeline(): Promise<void> {
     const { clock, postgres } = this.ports;
+    this.state.isTimelineUnclear = false;
     // Only by quorum commit histories are compared.
     if (this.state.config.synchronousMode === 'off' || this.state.postgres.status.kind !== 'known') return;
-    const found = await Promise.race([walTimeline(this.state, postgres), clock.sleep(TIMELINE_MS)]);
-    this.state.isTimelineUnclear = found === undefined;
-    if (typeof found === 'number') this.state.timeline = found;
+    const found = (await Promise.race([walTimeline(this.state, postgres), clock.sleep(TIMELINE_MS)])) ?? {
+      timeline: undefined,
+      isClear: false,
+    };
+    this.state.isTimelineUnclear = !found.isClear;
+    if (found.isClear) this.state.timeline = found.timeline;
   }
 
   /** A standby's timeline costs a replication connection: it is asked again only when it differs from the leader's. */
   private async timeline(o: Observation): Promise<number | undefined> {
     const { status } = o.postgres;
     if (status.kind !== 'known') return this.state.timeline;
+    // What the last race could not be told is told again by now.
+    this.state.isTimelineUnclear = false;
     if (!status.value.isInRecovery) this.state.timeline = status.value.primaryTimeline;
     else if (status.value.receivedTimeline !== undefined) this.state.timeline = status.value.receivedTimeline;
     else {

@@ -20,7 +20,8 @@ async function told(before: Partial<ServerStatus>, now: Partial<ServerStatus>, r
   );
   state.received = receivedOf({ ...status, ...before });
   // Of the server only its answer to IDENTIFY_SYSTEM is used.
-  return walTimeline(state, { replicaTimeline: async () => replayed } as unknown as Postgres);
+  const { timeline, isClear } = await walTimeline(state, { replicaTimeline: async () => replayed } as unknown as Postgres);
+  return isClear ? timeline : undefined;
 }
 
 const at = (receive: number, replay: number): Partial<ServerStatus> => ({

@@ -164,7 +164,7 @@ export function needsTimeline(o: KnownObservation): boolean {
 }
 
 /** Own timeline as far as it was found out; undefined: unknown. */
-export function ownTimeline(o: KnownObservation): number | undefined {
+function ownTimeline(o: KnownObservation): number | undefined {
   return typeof o.facts.replicaTimeline === 'number' ? o.facts.replicaTimeline : undefined;
 }
 
