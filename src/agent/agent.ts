@@ -525,7 +525,8 @@ export class Agent {
     // The view is gone when the key was just given away.
     if (this.knownObservation() === undefined) await this.tryLoad();
     const o = this.knownObservation();
-    if (o === undefined) return config.isPaused;
+    // What a demotion left has nobody to wait for: without store that can't be told from what an operator stopped.
+    if (o === undefined) return false;
     // Without the lock, in maintenance mode: the key is not taken from another leader by who only starts its server.
     if (!this.lock.isHeld && o.cluster.view.sync.leader !== o.me) return true;
     try {

@@ -46,6 +46,13 @@ export function healAll(world: World): void {
   world.restoreInitialize();
   // When the newest timeline is lost with its last copy, only the operator can say that an older one will do.
   const isNewestLost = world.members.every(({ server }) => server.isEmpty || server.timeline < world.clusterTimeline);
-  world.configure({ pause: null, ttl: world.timings.ttlMs / 1000, ...(isNewestLost ? { check_timeline: null } : {}) });
+  // Likewise where those that are left are farther behind what was lost than they may be.
+  const isDataLost = world.members.some(({ server }) => server.isEmpty);
+  world.configure({
+    pause: null,
+    ttl: world.timings.ttlMs / 1000,
+    ...(isNewestLost ? { check_timeline: null } : {}),
+    ...(isDataLost ? { maximum_lag_on_failover: null } : {}),
+  });
   world.trace('all healed');
 }

@@ -68,6 +68,9 @@ const FOUND: readonly (readonly [number, string])[] = [
   [853420, 'a restart was ordered before the end of the faults and carried out after the cluster was whole: the checker'],
   [892779, 'a restarted agent was promoted by a lock that it had got before, unheard, on an old look at /sync'],
   [342573, 'in quorum mode /sync named the leader before for a moment after a promotion, and that one came back without a vote'],
+  [1020571, 'in maintenance mode a restarted agent took the lock by request beside a primary that it had let go on without store'],
+  [1022686, 'who had everything lost its data, and the others were farther behind than they may be: the model'],
+  [1046247, 'in maintenance mode and without store a demoted server was restarted as primary with nobody to wait for'],
 ];
 
 for (const [seed, what] of FOUND) {

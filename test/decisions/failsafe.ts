@@ -373,6 +373,30 @@ const racing: readonly DecisionCase[] = [
     expect: { rules: ['race/not-in-failsafe-map'], reason: STAYS, beside: ['race/run'] },
   },
   {
+    name: 'the agent just started, maintenance mode, it is asked to lead, and a member of the map does not answer (simulated seed 1020571)',
+    given: leaderless()
+      .failsafe('a', 'b', 'c')
+      .paused()
+      .young(29)
+      .peers({ b: at(900) })
+      .request({ leader: 'c', member: 'a' }),
+    expect: {
+      rules: ['race/paused-request'],
+      reason: 'no action. I am (a)',
+      log: ['info: backoff: this agent started less than ttl ago, and c may lead in failsafe mode'],
+    },
+  },
+  {
+    name: 'the agent just started, maintenance mode, it is asked to lead, and all members of the map are standbys',
+    given: leaderless()
+      .failsafe('a', 'b', 'c')
+      .paused()
+      .young(29)
+      .peers({ b: at(900), c: at(900) })
+      .request({ leader: 'c', member: 'a' }),
+    expect: { ...PROMOTES, rules: ['race/paused-request', 'holder/promote'] },
+  },
+  {
     name: 'the agent started ttl ago',
     given: leaderless()
       .failsafe('a', 'b', 'c')

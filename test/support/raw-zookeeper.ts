@@ -4,6 +4,8 @@ import { nodeClock } from '../../src/platform/node-clock.js';
 import { javaRandomBytes } from './java-random.js';
 
 const TIMEOUT_MS = 5000;
+/** ZooKeeper 3.8.0 may forget to apply a write until something else arrives (ZOOKEEPER-4537): pings wake it, as those of any client. */
+const PING_MS = 250;
 /** What a server makes the password of a session from, together with its number. */
 const SESSION_SEED = 0xb3415c00n;
 const OPEN: readonly Acl[] = [{ permissions: 31, scheme: 'world', id: 'anyone' }];
@@ -63,7 +65,12 @@ export class RawZooKeeper {
   }
 
   async send(write: Write): Promise<void> {
-    await this.connection.request(writeRequest(write), TIMEOUT_MS);
+    const pings = setInterval(() => this.connection.ping(), PING_MS);
+    try {
+      await this.connection.request(writeRequest(write), TIMEOUT_MS);
+    } finally {
+      clearInterval(pings);
+    }
   }
 
   /** Ends the session, with its ephemeral nodes. */

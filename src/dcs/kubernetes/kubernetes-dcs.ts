@@ -34,7 +34,7 @@ import {
 } from './stored-keys.js';
 
 const START_PAUSE_MS = 5000;
-/** Bookmarks come about once a minute: a watch without anything to tell that is silent for longer is opened anew. */
+/** Bookmarks come about once a minute: a watch of pods that is silent for longer is opened anew, and where nobody leads that of the objects. */
 const IDLE_SILENCE_MS = 150_000;
 /** The list of API servers is looked at once per cycle, which may come a little early. */
 const SERVERS_AGE_MARGIN_MS = 500;
@@ -90,12 +90,13 @@ class KubernetesDcs implements Dcs {
     this.#resource = new Resource(this.#client, namespace, useEndpoints ? 'endpoints' : 'configmaps', labels);
     const onReconnected = (): void => this.#emit({ kind: 'reconnected' });
     this.#objects = new ObjectCache({
-      ...{ resource: this.#resource, clock, random, onReconnected },
+      // The leader's renewals show that this watch lives.
+      ...{ resource: this.#resource, clock, random, hasBookmarks: false, onReconnected },
       onChange: (objectName, before, after, isOwn) => this.#onObject(objectName, before, after, isOwn),
     });
     const pods = new Resource(this.#client, namespace, 'pods', labels);
     this.#pods = new ObjectCache({
-      ...{ resource: pods, clock, random, onReconnected },
+      ...{ resource: pods, clock, random, hasBookmarks: true, onReconnected },
       // Our own pod is written by us alone; that Kubernetes makes it is no news.
       onChange: (podName, before, after, isOwn) => {
         if (!isOwn && podName !== name) this.#tellChanges(before && [memberKey(before)], after && [memberKey(after)]);

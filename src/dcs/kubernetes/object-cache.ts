@@ -20,6 +20,8 @@ export interface ObjectCacheOptions {
   readonly resource: Resource;
   readonly clock: Clock;
   readonly random: Random;
+  /** Whether the API server is to say once a minute that the watch lives, for objects of which there may be nothing to tell. */
+  readonly hasBookmarks: boolean;
   /** `isOwn`: by a write of this process. */
   readonly onChange: (name: string, before: KubeObject | undefined, after: KubeObject | undefined, isOwn: boolean) => void;
   /** The watch broke and is open again: what came between was read, but who waited was not told while it was broken. */
@@ -153,9 +155,10 @@ export class ObjectCache {
 
   /** One stream, until it ends. @throws HttpFailure, KubernetesError */
   async #watch(onOpen: () => void): Promise<void> {
-    const { resource, clock, random } = this.#options;
+    const { resource, hasBookmarks, clock, random } = this.#options;
     const options = {
       resourceVersion: this.#version ?? '0',
+      hasBookmarks,
       lastsSeconds: Math.round(WATCH_SECONDS * (1 + random.next())),
       openMs: OPEN_TIMEOUT_MS,
       signal: this.#stopping.signal,

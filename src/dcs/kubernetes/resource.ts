@@ -92,12 +92,19 @@ export class Resource {
 
   /** Opens a stream of what happens after `resourceVersion`. @throws HttpFailure */
   watch(
-    options: { readonly resourceVersion: string; readonly lastsSeconds: number; readonly openMs: number; readonly signal: AbortSignal },
+    options: {
+      readonly resourceVersion: string;
+      readonly hasBookmarks: boolean;
+      readonly lastsSeconds: number;
+      readonly openMs: number;
+      readonly signal: AbortSignal;
+    },
     handlers: StreamHandlers,
   ): Promise<{ close(): void }> {
-    const { resourceVersion, lastsSeconds, openMs, signal } = options;
-    const watching = { watch: 'true', allowWatchBookmarks: 'true', timeoutSeconds: String(lastsSeconds), resourceVersion };
-    return this.#client.watch(this.#path, { ...this.#selector(), ...watching }, openMs, signal, handlers);
+    const { resourceVersion, hasBookmarks, lastsSeconds, openMs, signal } = options;
+    const watching = { watch: 'true', timeoutSeconds: String(lastsSeconds), resourceVersion };
+    const query = { ...this.#selector(), ...watching, ...(hasBookmarks ? { allowWatchBookmarks: 'true' } : {}) };
+    return this.#client.watch(this.#path, query, openMs, signal, handlers);
   }
 
   async #write(method: 'PATCH' | 'POST', path: string, body: JsonObject, sending: Sending): Promise<KubeObject> {

@@ -66,9 +66,10 @@ test('the same beside a writer that never rests, over three servers: nothing old
     }
   })();
   let isWriting = true;
-  void writer.finally(() => {
+  const noteEnd = (): void => {
     isWriting = false;
-  });
+  };
+  writer.then(noteEnd, noteEnd);
   let last = 0;
   while (isWriting) {
     const seen = Number((await member.load(call)).status.lastLsn);

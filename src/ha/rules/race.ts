@@ -171,6 +171,34 @@ function requestedRace(o: KnownObservation, memory: Memory): Verdict | undefined
   return { ...verdict, actions: [...(verdict.goOn === true && verdict.actions[0]?.kind === 'ask-peers' ? [] : lines), ...verdict.actions] };
 }
 
+/** A primary may go on without store by the word of those in the failsafe map. Nobody asked this member, who is not in it. */
+function notAskedByPrimary(o: KnownObservation, memory: Memory): Verdict | undefined {
+  const { failsafe } = o.cluster.view;
+  if (!isFailsafeAtWork(o, memory) || failsafe === undefined || failsafe.size === 0 || failsafe.has(o.me)) return undefined;
+  return unlessNoPrimaryLeft(o, memory, (name) => `this member is not in the failsafe map, and ${name} may lead in failsafe mode`);
+}
+
+/** Whether the mode is on now does not matter: it may have been turned off since. */
+function promisedBeforeRestart(o: KnownObservation, memory: Memory): Verdict | undefined {
+  const isYoung = o.now - o.failsafe.knownSince < o.config.ttlMs;
+  if (!isYoung) return undefined;
+  return unlessNoPrimaryLeft(o, memory, (name) => `backoff: this agent started less than ttl ago, and ${name} may lead in failsafe mode`);
+}
+
+function unlessNoPrimaryLeft(o: KnownObservation, memory: Memory, line: (name: string) => string): Verdict | undefined {
+  const listed = failsafePeers(o);
+  const missing = missingAnswers(o, listed);
+  if (missing.length > 0) return ask({ kind: 'ask-peers', peers: missing });
+  const silent = listed.find(({ name }) => isPerhapsPrimary(o.facts.peers?.get(name)));
+  return silent === undefined ? undefined : stayOut(o, memory, [log('info', line(silent.name))]);
+}
+
+/** A primary that was let go on without store, and has not heard of maintenance mode, is still believed in. */
+function pausedRequest(o: KnownObservation, memory: Memory): Verdict | undefined {
+  const promised = request(o)?.candidate === o.me ? (notAskedByPrimary(o, memory) ?? promisedBeforeRestart(o, memory)) : undefined;
+  return promised ?? requestedRace(o, memory);
+}
+
 /** Nobody holds the lock (ha.md §7). */
 export const race: readonly Rule<KnownObservation>[] = [
   rule({
@@ -230,7 +258,7 @@ export const race: readonly Rule<KnownObservation>[] = [
     why: 'In maintenance mode only the named candidate of an unscheduled request may take the lock.',
     match: (o, memory) =>
       o.config.isPaused && !o.policy.traits.nofailover && isUnscheduled(o) && !isPrimary(o) && !isForeign(o)
-        ? requestedRace(o, memory)
+        ? pausedRequest(o, memory)
         : undefined,
     decide: (verdict) => verdict,
   }),
@@ -289,34 +317,13 @@ export const race: readonly Rule<KnownObservation>[] = [
   rule({
     id: 'race/not-in-failsafe-map',
     why: 'A primary may go on without store by the word of those listed; an unlisted one was never asked, and has to ask them all.',
-    match: (o, memory) => {
-      const { failsafe } = o.cluster.view;
-      if (!isFailsafeAtWork(o, memory) || failsafe === undefined || failsafe.size === 0 || failsafe.has(o.me)) return undefined;
-      const listed = failsafePeers(o);
-      const missing = missingAnswers(o, listed);
-      if (missing.length > 0) return ask({ kind: 'ask-peers', peers: missing });
-      const silent = listed.find(({ name }) => isPerhapsPrimary(o.facts.peers?.get(name)));
-      if (silent === undefined) return undefined;
-      return stayOut(o, memory, [log('info', `this member is not in the failsafe map, and ${silent.name} may lead in failsafe mode`)]);
-    },
+    match: notAskedByPrimary,
     decide: (verdict) => verdict,
   }),
   rule({
     id: 'race/may-have-promised',
     why: 'Before its restart this member may have let a primary go on without store; that word holds for ttl.',
-    match: (o, memory) => {
-      const others = failsafePeers(o);
-      // Whether the mode is on now does not matter: it may have been turned off since.
-      const isYoung = o.now - o.failsafe.knownSince < o.config.ttlMs;
-      if (!isYoung || others.length === 0) return undefined;
-      const missing = missingAnswers(o, others);
-      if (missing.length > 0) return ask({ kind: 'ask-peers', peers: missing });
-      const silent = others.find(({ name }) => isPerhapsPrimary(o.facts.peers?.get(name)));
-      if (silent === undefined) return undefined;
-      return stayOut(o, memory, [
-        log('info', `backoff: this agent started less than ttl ago, and ${silent.name} may lead in failsafe mode`),
-      ]);
-    },
+    match: promisedBeforeRestart,
     decide: (verdict) => verdict,
   }),
   rule({
