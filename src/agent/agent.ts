@@ -80,6 +80,7 @@ export class Agent {
   private isNameChecked = false;
   /** Calls off what `fenceUnlessConfirmed` ordered. */
   private cancelFence: () => void = () => undefined;
+  private hasLooked = false;
   /** How the reading at start ended, for the first cycle. */
   private firstLoad: boolean | undefined;
   private cycle: Promise<unknown> = Promise.resolve();
@@ -286,6 +287,11 @@ export class Agent {
     this.firstLoad = undefined;
     // While the store was slow the server may have changed: decisions rest on how it is now.
     if (this.ports.clock.monotonic() - startedAt > STALE_LOOK_MS) await this.lookAtServer();
+    if (!this.hasLooked) {
+      this.hasLooked = true;
+      // What runs already may be a primary whose lock is gone.
+      if (mayBecomePrimary(this.observation({}, []))) this.fenceUnlessConfirmed(this.state.config.retryTimeoutMs);
+    }
     if (isLoaded && !this.isNameChecked) {
       this.isNameChecked = true;
       // Too late to ask our own address: whoever answers there now is ourselves.
@@ -449,8 +455,8 @@ export class Agent {
   }
 
   /**
-   * A primary that was left alone in maintenance mode has this long to find its lock confirmed. Cycles may take longer, while a
-   * server that does not answer is looked at and the store is slow.
+   * A primary that was left alone, in maintenance mode or before the agent started, has this long to find its lock confirmed.
+   * Cycles may take longer, while a server that does not answer is looked at and the store is slow.
    */
   private fenceUnlessConfirmed(withinMs: Milliseconds): void {
     this.cancelFence();

@@ -30,6 +30,8 @@ export class SimMember {
   ledger: LeaseLedger | undefined;
   /** Virtual time until which a running primary is excused: its agent was frozen or dead and finds out only now. */
   excusedUntil = 0;
+  /** Virtual time since when its agent, which runs, has a view with another leader; undefined: it has none. */
+  seesOtherSince: number | undefined;
   /** At the last look its agent knew of maintenance mode. */
   knewOfPause = false;
   /** Virtual time until which its data may be on the way out, since an operator ordered a new copy. */

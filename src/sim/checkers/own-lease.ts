@@ -6,6 +6,8 @@ import { isAttended, knowsOfPause } from './one-primary.js';
 
 /** An order to stop needs this long to arrive; the lease in the store ends later than the own one, which covers it. */
 const TOLERANCE_MS = 50;
+/** From the view to the stopped server: a look at it, which may take 2 s, and the stop, which is ended after 1 s. */
+const STOP_MS = 3500;
 
 /**
  * The window in which two primaries are possible is empty for whoever can act: a member whose agent lives and is not
@@ -17,13 +19,27 @@ export function checkOwnLease(world: World): void {
     const { server, ledger, life } = member;
     if (ledger === undefined || life === undefined) continue;
     // Also asked of a server that does not write now: whoever knew of a pause until a moment ago is excused.
-    if (knowsOfPause(world, member) || !server.isWritable) continue;
-    if (ledger.endsAt + TOLERANCE_MS > life.clock.monotonic() || !isAttended(world, member)) continue;
+    if (knowsOfPause(world, member) || !server.isWritable || ledger.endsAt + TOLERANCE_MS > life.clock.monotonic()) {
+      member.seesOtherSince = undefined;
+      continue;
+    }
+    const other = otherLeader(world, member);
+    if (other !== undefined) world.fail(`${member.name} goes on to accept writes though it knows that ${other} leads`);
+    if (!isAttended(world, member)) continue;
     // A member that initialises the cluster is primary before it has the lock; nobody else can be.
     if (server.timeline === 1 && world.members.every((other) => other === member || other.server.isEmpty)) continue;
     if (isAloneInFailsafe(world, member) || hasReleasedInPause(world, member)) continue;
     world.fail(`${member.name} accepts writes though its lease ended at ${(ledger.endsAt / 1000).toFixed(3)} of its clock`);
   }
+}
+
+/** Whoever sees another leader stops at once: that its agent has just started or woken up is no excuse. */
+function otherLeader(world: World, member: SimMember): string | undefined {
+  const { now } = world.scheduler;
+  const leader = member.isAgentAlive && member.life?.isFrozen === false ? member.agent?.control.snapshot().view?.leader?.name : undefined;
+  if (leader === undefined || leader === member.name) member.seesOtherSince = undefined;
+  else member.seesOtherSince ??= now;
+  return now - (member.seesOtherSince ?? now) > STOP_MS ? leader : undefined;
 }
 
 /** In failsafe mode a primary whose map names nobody else needs nobody's consent. */
