@@ -45,6 +45,8 @@ const STALE_LOOK_MS = 200;
 const LEAST_STORE_BUDGET_MS = 500;
 /** After a cycle that ended unexpectedly. */
 const RETRY_AFTER_BUG_MS = 1000;
+/** Beyond retry_timeout: a store that does not answer is noticed by then, and what is decided about that is milder than a fence. */
+const DECISION_MS = 1000;
 /** Between two attempts to read the store at start. */
 const START_RETRY_MS = 1000;
 /** Somebody with our name who answers within this time is alive. */
@@ -78,9 +80,8 @@ export class Agent {
   private isReloadWanted = false;
   private wakesOnMembers = false;
   private isNameChecked = false;
-  /** Calls off what `fenceUnlessConfirmed` ordered. */
-  private cancelFence: () => void = () => undefined;
-  private hasLooked = false;
+  /** Calls off what `fenceUnlessConfirmed` ordered; undefined: nothing. */
+  private cancelFence: (() => void) | undefined;
   /** How the reading at start ended, for the first cycle. */
   private firstLoad: boolean | undefined;
   private cycle: Promise<unknown> = Promise.resolve();
@@ -106,7 +107,8 @@ export class Agent {
       // A lease in the store has the ttl that the store was told, not the one that was read a moment ago.
       timings: () => ({ ...this.state.config, ttlMs: Math.min(this.state.config.ttlMs, this.storeTtlMs) }),
       budget: () => this.storeBudget(),
-      onExpired: () => this.beside('fencing', this.fence()),
+      onHeld: () => this.callOffFence(),
+      onExpired: () => this.beside('fencing', this.fence('the lease of the leader lock ended before it could be renewed, demoting self')),
       onLost: () => this.wake(),
     });
     this.jobs = new JobRunner({
@@ -187,7 +189,9 @@ export class Agent {
     if (isStoreSilent) this.firstLoad = false;
     else await this.awaitStore();
     this.isNameChecked = this.firstLoad === true;
-    return this.isNameChecked && (await this.hasLivingNamesake()) ? this.namesakeMessage() : undefined;
+    if (!this.isNameChecked || !(await this.hasLivingNamesake())) return undefined;
+    this.callOffFence();
+    return this.namesakeMessage();
   }
 
   /** Works until `stop`, or until a rule ends it. @returns the exit code of the process. */
@@ -207,7 +211,7 @@ export class Agent {
     } finally {
       for (const end of unsubscribe) end();
       this.lock.drop();
-      this.cancelFence();
+      this.callOffFence();
     }
   }
 
@@ -287,11 +291,7 @@ export class Agent {
     this.firstLoad = undefined;
     // While the store was slow the server may have changed: decisions rest on how it is now.
     if (this.ports.clock.monotonic() - startedAt > STALE_LOOK_MS) await this.lookAtServer();
-    if (!this.hasLooked) {
-      this.hasLooked = true;
-      // What runs already may be a primary whose lock is gone.
-      if (mayBecomePrimary(this.observation({}, []))) this.fenceUnlessConfirmed(this.state.config.retryTimeoutMs);
-    }
+    this.watchUnconfirmed();
     if (isLoaded && !this.isNameChecked) {
       this.isNameChecked = true;
       // Too late to ask our own address: whoever answers there now is ourselves.
@@ -447,22 +447,38 @@ export class Agent {
       return;
     }
     for (const warning of parsed.warnings) this.ports.log.warning(warning);
-    if (this.state.config.isPaused && !parsed.config.isPaused && !this.lock.isHeld) this.fenceUnlessConfirmed(parsed.config.retryTimeoutMs);
+    if (parsed.config.isPaused) this.callOffFence();
+    else if (this.state.config.isPaused && !this.lock.isHeld) this.fenceUnlessConfirmed(parsed.config.retryTimeoutMs);
     this.state.config = parsed.config;
     this.state.rawConfig = entry.data;
     // The cycle that goes by it may take long, and requests are answered meanwhile.
     this.controller.invalidate();
   }
 
+  /** A primary without lock that this agent has found: the decision is made in this cycle, but the requests before it may be slow. */
+  private watchUnconfirmed(): void {
+    const o = this.observation({}, []);
+    if (mayBecomePrimary(o) && !this.lock.isHeld && !o.config.isPaused && o.job === undefined)
+      this.fenceUnlessConfirmed(milliseconds(o.config.retryTimeoutMs + DECISION_MS));
+  }
+
   /**
    * A primary that was left alone, in maintenance mode or before the agent started, has this long to find its lock confirmed.
-   * Cycles may take longer, while a server that does not answer is looked at and the store is slow.
+   * Cycles may take longer, while a server that does not answer is looked at and the store is slow. The first deadline counts.
    */
   private fenceUnlessConfirmed(withinMs: Milliseconds): void {
-    this.cancelFence();
-    this.cancelFence = this.ports.clock.after(withinMs, () => {
-      if (!this.lock.isHeld) this.beside('fencing', this.fence());
+    this.cancelFence ??= this.ports.clock.after(withinMs, () => {
+      this.cancelFence = undefined;
+      const running = this.jobs.current?.job.kind;
+      // A cluster that is being made gets its lock at the end.
+      if (running === 'bootstrap' || running === 'post-bootstrap') return;
+      if (!this.lock.isHeld) this.beside('fencing', this.fence('the leader lock was not confirmed in time, demoting self'));
     });
+  }
+
+  private callOffFence(): void {
+    this.cancelFence?.();
+    this.cancelFence = undefined;
   }
 
   /** What changed in the cycle reaches the rest: settings of the server, timings of the store, the cached copy. */
@@ -531,7 +547,7 @@ export class Agent {
     // The view is gone when the key was just given away.
     if (this.knownObservation() === undefined) await this.tryLoad();
     const o = this.knownObservation();
-    // What a demotion left has nobody to wait for: without store that can't be told from what an operator stopped.
+    // A demotion takes the names away. Without store the server that it left can't be told from one that an operator stopped.
     if (o === undefined) return false;
     // Without the lock, in maintenance mode: the key is not taken from another leader by who only starts its server.
     if (!this.lock.isHeld && o.cluster.view.sync.leader !== o.me) return true;
@@ -543,15 +559,15 @@ export class Agent {
     }
   }
 
-  /** The own lease ended by own clock: a primary stops now, whatever the cycle is waiting for. */
-  private async fence(): Promise<void> {
+  /** Without a lease by own clock a primary stops now, whatever the cycle is waiting for. */
+  private async fence(why: string): Promise<void> {
     this.onServerEvent();
     const o = this.observation({}, []);
     const running = this.jobs.current?.job;
     // What was a standby, or down, when it was looked at last may have been promoted or started since.
     const mayBePrimary = mayBecomePrimary(o) || this.jobs.lastMadePrimaryAt >= this.state.postgresAt;
     if (o.config.isPaused || !mayBePrimary || (running !== undefined && isFencing(running))) return;
-    this.ports.log.error('the lease of the leader lock ended before it could be renewed, demoting self');
+    this.ports.log.error(why);
     await this.jobs.cancel();
     this.state.memory = { ...this.state.memory, rewind: armed(this.state.memory, o) };
     const refusal = this.jobs.start({ kind: 'demote', mode: 'immediate-nolock', request: undefined });

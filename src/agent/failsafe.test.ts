@@ -65,7 +65,17 @@ class Bench {
       this.fenced += 1;
     };
     const budget = () => seconds(10);
-    this.lock = new LockKeeper({ clock, dcs, log: silentLog, watchdog: noWatchdog, timings, budget, onExpired: fence, onLost: fence });
+    this.lock = new LockKeeper({
+      clock,
+      dcs,
+      log: silentLog,
+      watchdog: noWatchdog,
+      timings,
+      budget,
+      onHeld: () => undefined,
+      onExpired: fence,
+      onLost: fence,
+    });
     this.failsafe = new Failsafe({ ports, state: this.state, lock: this.lock, jobs: { current: job } as JobRunner });
   }
 

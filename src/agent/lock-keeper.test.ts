@@ -13,13 +13,14 @@ function keeper(
   clock: ManualClock,
   dcs: Pick<Dcs, 'acquireLeaderLock' | 'renewLeaderLock' | 'grantedLeaseMs'>,
   onExpired: () => void = () => undefined,
+  onHeld: () => void = () => undefined,
 ): LockKeeper {
   const timings = () => ({ ttlMs: TTL_MS, loopWaitMs: seconds(10), retryTimeoutMs: seconds(10) });
   const nothing = (): void => undefined;
   // Of the store only its lock is used.
   const store = dcs as Dcs;
   const common = { clock, dcs: store, log: silentLog, watchdog: noWatchdog, timings, budget: () => seconds(10) };
-  return new LockKeeper({ ...common, onExpired, onLost: nothing });
+  return new LockKeeper({ ...common, onHeld, onExpired, onLost: nothing });
 }
 
 const lock: Pick<Dcs, 'acquireLeaderLock' | 'renewLeaderLock'> = {

@@ -20,6 +20,8 @@ export interface LockKeeperOptions {
   readonly timings: () => { readonly ttlMs: number; readonly loopWaitMs: Milliseconds; readonly retryTimeoutMs: Milliseconds };
   /** Time for one renewal: never so long that there is no time left to stop when it fails. */
   readonly budget: () => Milliseconds;
+  /** The lock was got or confirmed. */
+  readonly onHeld: () => void;
   /** The own lease ended by own clock while it was held. */
   readonly onExpired: () => void;
   /** The store said, between two cycles, that the lock is not ours. */
@@ -195,6 +197,7 @@ export class LockKeeper {
     this.expiresAt = Math.max(this.term.byStore, this.term.byFailsafe);
     this.fenceAt = this.expiresAt;
     watchdog.keepAlive(milliseconds(this.expiresAt));
+    this.o.onHeld();
     this.cancelTimer?.();
     this.cancelExpiry?.();
     this.cancelTimer = clock.after(loopWaitMs * OVERDUE, () => this.renewOverdue());

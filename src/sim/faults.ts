@@ -1,3 +1,6 @@
+import { parseJsonObject } from '../base/json.js';
+import { parseGlobalConfig } from '../cluster/dynamic-config.js';
+import { parseStatus } from '../cluster/status.js';
 import { CLUSTER } from './environment.js';
 import { FAULTS } from './faults/all.js';
 import { MODES } from './faults/modes.js';
@@ -5,6 +8,8 @@ import type { SimMember } from './member.js';
 import type { PlannedFault } from './plan.js';
 import { SeededRandom } from './prng.js';
 import type { World } from './world.js';
+
+const ANY_LAG = 1_000_000_000;
 
 /** @param seed of what the fault draws. */
 export function happen(world: World, name: string, member: SimMember, seed = 1): void {
@@ -47,12 +52,21 @@ export function healAll(world: World): void {
   // When the newest timeline is lost with its last copy, only the operator can say that an older one will do.
   const isNewestLost = world.members.every(({ server }) => server.isEmpty || server.timeline < world.clusterTimeline);
   // Likewise where those that are left are farther behind what was lost than they may be.
-  const isDataLost = world.members.some(({ server }) => server.isEmpty);
+  const isLagForgiven = isMostLost(world);
   world.configure({
     pause: null,
     ttl: world.timings.ttlMs / 1000,
     ...(isNewestLost ? { check_timeline: null } : {}),
-    ...(isDataLost ? { maximum_lag_on_failover: null } : {}),
+    ...(isLagForgiven ? { maximum_lag_on_failover: ANY_LAG } : {}),
   });
   world.trace('all healed');
+}
+
+/** A member has lost its data, and no other one has enough to be elected. */
+function isMostLost({ members, store }: World): boolean {
+  const parsed = parseGlobalConfig(parseJsonObject(store.get(`${CLUSTER}config`)?.value ?? '') ?? {});
+  if ('invalid' in parsed) return false;
+  const { lastLsn } = parseStatus(store.get(`${CLUSTER}status`)?.value ?? '');
+  const isBehind = ({ server }: SimMember): boolean => lastLsn - server.lsn > parsed.config.maximumLagOnFailover;
+  return members.some(({ server }) => server.isEmpty) && members.every((member) => member.server.isEmpty || isBehind(member));
 }

@@ -80,6 +80,7 @@ export class SimMember {
     // Before the first cycle the store gets retry_timeout twice, for the name and for the cluster; the server gets 2 s for a look.
     this.excusedUntil = Math.max(this.excusedUntil, world.scheduler.now + 2 * world.timings.retryTimeoutMs + 5000);
     world.trace(`${name} agent starts`);
+    this.agent = undefined;
     const life = new Life(world.scheduler, this.rate);
     this.life = life;
     this.orders = 0;

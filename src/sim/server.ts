@@ -87,7 +87,12 @@ export class SimServer {
   }
 
   get isWritable(): boolean {
-    return this.isRunning && !this.isStarting && !this.isStopping && !this.isInRecovery && !this.isFrozen;
+    return this.isPrimary && !this.isFrozen;
+  }
+
+  /** Also one that is frozen: it takes writes again when it thaws. */
+  get isPrimary(): boolean {
+    return this.isRunning && !this.isStarting && !this.isStopping && !this.isInRecovery;
   }
 
   get lsn(): Lsn {

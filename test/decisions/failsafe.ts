@@ -273,7 +273,9 @@ const racing: readonly DecisionCase[] = [
     expect: {
       rules: ['race/not-in-failsafe-map'],
       reason: STAYS,
-      log: ['info: this member is not in the failsafe map, and c may lead in failsafe mode'],
+      log: [
+        'info: this member is not in the failsafe map, and c may lead in failsafe mode (if c is gone for good, turn failsafe_mode off)',
+      ],
       beside: ['race/run'],
     },
   },
@@ -393,6 +395,31 @@ const racing: readonly DecisionCase[] = [
       .paused()
       .young(29)
       .peers({ b: at(900), c: at(900) })
+      .request({ leader: 'c', member: 'a' }),
+    expect: { ...PROMOTES, rules: ['race/paused-request', 'holder/promote'] },
+  },
+  {
+    name: 'maintenance mode, it is asked to lead, is not in the map, and a member of the map does not answer',
+    given: leaderless()
+      .failsafe('b', 'c')
+      .paused()
+      .peers({ b: at(900) })
+      .request({ leader: 'c', member: 'a' }),
+    expect: {
+      rules: ['race/paused-request'],
+      reason: 'no action. I am (a)',
+      log: [
+        'info: this member is not in the failsafe map, and c may lead in failsafe mode (if c is gone for good, turn failsafe_mode off)',
+      ],
+    },
+  },
+  {
+    name: 'maintenance mode, it is asked to lead, and its agent started ttl ago',
+    given: leaderless()
+      .failsafe('a', 'b', 'c')
+      .paused()
+      .young(30)
+      .peers({ b: at(900) })
       .request({ leader: 'c', member: 'a' }),
     expect: { ...PROMOTES, rules: ['race/paused-request', 'holder/promote'] },
   },

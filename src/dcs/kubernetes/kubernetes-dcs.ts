@@ -34,7 +34,7 @@ import {
 } from './stored-keys.js';
 
 const START_PAUSE_MS = 5000;
-/** Bookmarks come about once a minute: a watch of pods that is silent for longer is opened anew, and where nobody leads that of the objects. */
+/** A watch that is silent for longer is opened anew. Of pods bookmarks come about once a minute; of the objects, while nobody leads, nothing need come. */
 const IDLE_SILENCE_MS = 150_000;
 /** The list of API servers is looked at once per cycle, which may come a little early. */
 const SERVERS_AGE_MARGIN_MS = 500;

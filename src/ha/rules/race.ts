@@ -45,9 +45,9 @@ function acquire(lines: readonly Action[] = []): Verdict {
 /** This member does not try to become leader now: a primary stops, a standby stays as it is (ha.md §7.0 row 4). */
 function stayOut(o: KnownObservation, memory: Memory, lines: readonly Action[] = [], retryMs = RETRY_MS): Verdict {
   if (o.config.isPaused) {
-    return isPrimary(o)
-      ? conclude('continue to run as primary without lock', [...lines, { kind: 'set-role', role: 'primary' }])
-      : conclude(`no action. I am (${o.me})`, lines);
+    if (isPrimary(o)) return conclude('continue to run as primary without lock', [...lines, { kind: 'set-role', role: 'primary' }]);
+    const isAwaited = request(o)?.candidate === o.me;
+    return conclude(`no action. I am (${o.me})`, lines, isAwaited ? { wakeAt: milliseconds(o.now + retryMs) } : {});
   }
   const isForbidden = o.policy.traits.nofailover;
   const rewind = isForbidden || request(o)?.candidate !== undefined || isPrimary(o) ? armed(memory, o) : memory.rewind;
@@ -175,7 +175,12 @@ function requestedRace(o: KnownObservation, memory: Memory): Verdict | undefined
 function notAskedByPrimary(o: KnownObservation, memory: Memory): Verdict | undefined {
   const { failsafe } = o.cluster.view;
   if (!isFailsafeAtWork(o, memory) || failsafe === undefined || failsafe.size === 0 || failsafe.has(o.me)) return undefined;
-  return unlessNoPrimaryLeft(o, memory, (name) => `this member is not in the failsafe map, and ${name} may lead in failsafe mode`);
+  return unlessNoPrimaryLeft(
+    o,
+    memory,
+    (name) =>
+      `this member is not in the failsafe map, and ${name} may lead in failsafe mode (if ${name} is gone for good, turn failsafe_mode off)`,
+  );
 }
 
 /** Whether the mode is on now does not matter: it may have been turned off since. */
@@ -255,7 +260,7 @@ export const race: readonly Rule<KnownObservation>[] = [
   }),
   rule({
     id: 'race/paused-request',
-    why: 'In maintenance mode only the named candidate of an unscheduled request may take the lock.',
+    why: 'In maintenance mode only the named candidate of an unscheduled request may take the lock, unless a primary counts on its word.',
     match: (o, memory) =>
       o.config.isPaused && !o.policy.traits.nofailover && isUnscheduled(o) && !isPrimary(o) && !isForeign(o)
         ? pausedRequest(o, memory)

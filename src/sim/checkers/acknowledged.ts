@@ -44,7 +44,7 @@ export class AcknowledgedCommits {
 
   /** Called at every change of a server: a new leader must have everything at the moment when it takes writes. */
   check(): void {
-    for (const name of this.deposed) if (this.world.server(name)?.isWritable !== true) this.deposed.delete(name);
+    for (const name of this.deposed) if (this.world.server(name)?.isPrimary !== true) this.deposed.delete(name);
     if (this.commits.length === 0) return;
     const { holder } = this.world;
     const leader = holder === undefined ? undefined : this.world.server(holder);
@@ -90,7 +90,7 @@ export class AcknowledgedCommits {
   }
 
   private depose(whom: (member: SimMember) => boolean): void {
-    for (const member of this.world.members) if (member.server.isWritable && whom(member)) this.deposed.add(member.name);
+    for (const member of this.world.members) if (member.server.isPrimary && whom(member)) this.deposed.add(member.name);
   }
 
   private requested(text: string | undefined): void {

@@ -25,6 +25,7 @@ export class Contender {
       log: silentLog,
       timings: () => timings,
       budget: () => timings.retryTimeoutMs,
+      onHeld: () => undefined,
       onExpired: () => undefined,
       onLost: () => undefined,
     });
