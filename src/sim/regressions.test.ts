@@ -72,6 +72,8 @@ const FOUND: readonly (readonly [number, string])[] = [
   [1022686, 'who had everything lost its data, and the others were farther behind than they may be: the model'],
   [1046247, 'in maintenance mode and without store a demoted server was restarted as primary with nobody to wait for'],
   [1101902, 'as 1020571, where the agent was stopped and started again'],
+  [1138398, 'as 1020571, in a synchronous mode'],
+  [1144240, 'as 1022686'],
   [1133190, 'a primary that was frozen while an operator passed it over acknowledged commits afterwards: the checker'],
   [1069737, 'an agent that started beside a primary without lock let it go on for as long as each of its slow requests took'],
 ];
