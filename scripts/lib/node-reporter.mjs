@@ -13,12 +13,15 @@ export default async function* report(events) {
   const counts = { passed: 0, failed: 0, skipped: 0 };
   const files = new Map();
   const diagnostics = [];
+  /** Names of the suites around, since one definition may be run for several back ends. */
+  const around = [];
   for await (const { type, data } of events) {
     if (type === 'test:stderr' || type === 'test:stdout') {
       diagnostics.push(data.message);
       if (diagnostics.length > 400) diagnostics.shift();
       continue;
     }
+    if (type === 'test:start') around.splice(data.nesting, Number.POSITIVE_INFINITY, data.name);
     if (type !== 'test:pass' && type !== 'test:fail') continue;
     if (data.details?.type === 'suite' && type === 'test:pass') continue;
     const file = data.file ?? data.name;
@@ -29,7 +32,8 @@ export default async function* report(events) {
     } else if (type === 'test:pass') counts.passed += 1;
     else if (!isSuite || data.details?.error?.failureType !== 'subtestsFailed') {
       counts.failed += 1;
-      yield `    ✖ ${data.name} (${basename(file)})\n${describe(data.details?.error)}\n`;
+      const name = [...around.slice(0, data.nesting), data.name].join(' > ');
+      yield `    ✖ ${name} (${basename(file)})\n${describe(data.details?.error)}\n`;
     }
     files.set(file, (files.get(file) ?? 0) + 1);
     writeFileSync(process.env.TEST_COUNTS ?? '/dev/null', JSON.stringify(counts));
