@@ -5,7 +5,7 @@ import { deepEqualByText } from '../base/python-values.js';
 import { parseGlobalConfig } from '../cluster/dynamic-config.js';
 import { clusterTimeline } from '../cluster/history.js';
 import { apiUrlOf } from '../cluster/member.js';
-import { type ClusterView, memberNamed } from '../cluster/view.js';
+import { type ClusterView, isValidSystemId, memberNamed } from '../cluster/view.js';
 import { decide } from '../ha/decide.js';
 import type { Decision } from '../ha/decision.js';
 import { judgeTakeover, limitationOf, takeoverPeers } from '../ha/election.js';
@@ -458,7 +458,9 @@ export class Agent {
   /** A primary without lock that this agent has found: the decision is made in this cycle, but the requests before it may be slow. */
   private watchUnconfirmed(): void {
     const o = this.observation({}, []);
-    if (mayBecomePrimary(o) && !this.lock.isHeld && !o.config.isPaused && o.job === undefined)
+    // What can't be identified is left alone, or stopped, by the rules.
+    const mayLackLock = mayBecomePrimary(o) && isValidSystemId(o.postgres.systemId) && !this.lock.isHeld;
+    if (mayLackLock && !o.config.isPaused && o.job === undefined)
       this.fenceUnlessConfirmed(milliseconds(o.config.retryTimeoutMs + DECISION_MS));
   }
 
