@@ -10,13 +10,13 @@ const dynamic = { ttl: TTL, loop_wait: 1, retry_timeout: 2 };
 /** Long enough for agents that would do something to do it. */
 const FOR_A_WHILE = (TTL + 2) * 1000;
 
-scenario('a crash is not repaired, and resume brings the primary back', { dynamic }, async ({ cluster }) => {
+scenario('a crash is not repaired, and resume brings the primary back', { dynamic }, async ({ cluster, writer }) => {
   const leader = await cluster.leader();
   const [replica] = await cluster.replicas();
   assert.ok(replica);
   await run(cluster, 'pause', '--wait');
   await stopByHand(replica);
-  leader.killPostmaster();
+  await writer.betweenRows(() => leader.killServer());
   await says(leader, 'PAUSE: postgres is not running');
   await says(replica, 'PAUSE: postgres is not running');
   // An agent that starts now starts nothing either.

@@ -101,8 +101,13 @@ export class Member {
 
   /** What a power failure leaves: nothing. Agent, postmaster and its children end in one go. */
   kill(): void {
-    const postmaster = this.postmasterPid();
     this.#agent?.signal('SIGKILL');
+    this.killServer();
+  }
+
+  /** Postmaster and children in one go. After `killPostmaster` a backend may still acknowledge a row that no standby gets any more. */
+  killServer(): void {
+    const postmaster = this.postmasterPid();
     for (const pid of postmaster === undefined ? [] : processTree(postmaster)) {
       try {
         process.kill(pid, 'SIGKILL');
