@@ -9,6 +9,7 @@ import type { PlannedFault } from './plan.js';
 import { SeededRandom } from './prng.js';
 import type { World } from './world.js';
 
+/** Bytes: more than any run writes. */
 const ANY_LAG = 1_000_000_000;
 
 /** @param seed of what the fault draws. */

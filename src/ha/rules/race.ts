@@ -45,9 +45,9 @@ function acquire(lines: readonly Action[] = []): Verdict {
 /** This member does not try to become leader now: a primary stops, a standby stays as it is (ha.md §7.0 row 4). */
 function stayOut(o: KnownObservation, memory: Memory, lines: readonly Action[] = [], retryMs = RETRY_MS): Verdict {
   if (o.config.isPaused) {
-    if (isPrimary(o)) return conclude('continue to run as primary without lock', [...lines, { kind: 'set-role', role: 'primary' }]);
-    const isAwaited = request(o)?.candidate === o.me;
-    return conclude(`no action. I am (${o.me})`, lines, isAwaited ? { wakeAt: milliseconds(o.now + retryMs) } : {});
+    return isPrimary(o)
+      ? conclude('continue to run as primary without lock', [...lines, { kind: 'set-role', role: 'primary' }])
+      : conclude(`no action. I am (${o.me})`, lines);
   }
   const isForbidden = o.policy.traits.nofailover;
   const rewind = isForbidden || request(o)?.candidate !== undefined || isPrimary(o) ? armed(memory, o) : memory.rewind;
@@ -195,7 +195,9 @@ function unlessNoPrimaryLeft(o: KnownObservation, memory: Memory, line: (name: s
   const missing = missingAnswers(o, listed);
   if (missing.length > 0) return ask({ kind: 'ask-peers', peers: missing });
   const silent = listed.find(({ name }) => isPerhapsPrimary(o.facts.peers?.get(name)));
-  return silent === undefined ? undefined : stayOut(o, memory, [log('info', line(silent.name))]);
+  if (silent === undefined) return undefined;
+  // In maintenance mode, too: somebody waits for this member to lead.
+  return { ...stayOut(o, memory, [log('info', line(silent.name))]), wakeAt: milliseconds(o.now + RETRY_MS) };
 }
 
 /** A primary that was let go on without store, and has not heard of maintenance mode, is still believed in. */
